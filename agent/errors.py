@@ -1,0 +1,25 @@
+"""The failures of models, questions and exams, as sentences for the user (see `index.errors`)."""
+
+from __future__ import annotations
+
+from index.errors import TebikiError
+
+
+class ModelUnreadable(TebikiError):
+    """The model file is missing, is not a GGUF, or llama.cpp refuses it."""
+
+
+class ModelTooLarge(TebikiError):
+    """The model and its context do not fit in the memory that is free; the figures are in the message."""
+
+
+class EngineStopped(TebikiError):
+    """The engine process ended in the middle of a request; it is started again for the next one."""
+
+
+class QuestionUnusable(TebikiError):
+    """The question is empty or far too long."""
+
+
+class BankInvalid(TebikiError):
+    """An exam bank has a line that is not valid; nothing of the file is used."""

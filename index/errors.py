@@ -1,0 +1,42 @@
+"""Every failure that a user can meet, as a type whose message is one sentence: what happened, to what, and the mend.
+
+They are raised where the cause is known and shown in one place (the command line's edge, the window's message bar).
+"""
+
+from __future__ import annotations
+
+
+class TebikiError(Exception):
+    """Base of the errors meant for the user's eye; `str(error)` is the sentence shown."""
+
+
+class ManualUnreadable(TebikiError):
+    """A file, or one entry of an archive, can't be read as a manual; the import goes on without it."""
+
+
+class NothingToImport(TebikiError):
+    """A path given to import is missing, empty, or holds no file of a kind that is read."""
+
+
+class LibraryMissing(TebikiError):
+    """The folder named as a library holds none."""
+
+
+class LibraryNewer(TebikiError):
+    """The library was written by a newer version, whose schema this one does not know."""
+
+
+class LibraryBusy(TebikiError):
+    """Another process is writing this library."""
+
+
+class LibraryDamaged(TebikiError):
+    """The library's truth (its SQLite file) can't be read; derived files are mended without an error."""
+
+
+class EmbedderMismatch(TebikiError):
+    """Stored embeddings were made by another model, prefix, pooling or dimension; they are never mixed."""
+
+
+class PackInvalid(TebikiError):
+    """A domain pack breaks its own form; names file, line and reason."""
