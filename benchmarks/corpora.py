@@ -1,0 +1,101 @@
+"""Bring real manuals for tests and benchmarks out of Debian packages, without installing the packages.
+
+    python -m benchmarks.corpora            bring what is missing, print where each manual lies
+    python -m benchmarks.corpora slurm      only those whose name contains "slurm"
+
+Comes in: names of Debian packages. Goes out: one folder a package under the cache (`$TEBIKI_CORPORA`, by default
+`~/.cache/tebiki/corpora`), holding the package's tree as `dpkg -x` lays it out. Nothing is committed or installed.
+`apt-get` does the download, so this is for developers' machines; the program itself never runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A Debian package and the folder in it that holds the manual as a user would drop it on the window."""
+
+    package: str
+    manual: str
+    language: str
+
+
+CORPORA = (
+    Corpus("slurm-wlm-doc", "usr/share/doc/slurm-wlm/html", "en"),
+    Corpus("bacula-doc", "usr/share/doc/bacula-doc/html/main", "en"),
+    Corpus("postgresql-doc-15", "usr/share/doc/postgresql-doc-15/html", "en"),
+    Corpus("debian-reference-ja", "usr/share/debian-reference", "ja"),
+    Corpus("aptitude-doc-ja", "usr/share/doc/aptitude/html/ja", "ja"),
+    Corpus("debian-handbook", "usr/share/doc/debian-handbook/html/en-US", "en"),
+)
+
+
+class CorpusMissing(Exception):
+    """The package could not be brought; the message says why."""
+
+
+def cache() -> Path:
+    """The folder that holds the corpora: `$TEBIKI_CORPORA`, else `~/.cache/tebiki/corpora`."""
+    named = os.environ.get("TEBIKI_CORPORA")
+    return Path(named) if named else Path.home() / ".cache" / "tebiki" / "corpora"
+
+
+def folder(package: str) -> Path:
+    """Where a corpus's manual lies, brought or not. Raises KeyError for a package that is not listed."""
+    corpus = {corpus.package: corpus for corpus in CORPORA}[package]
+    return cache() / package / corpus.manual
+
+
+def bring(corpus: Corpus) -> Path:
+    """Download and unpack one package unless it is there already; return the manual's folder.
+
+    Unpacked beside and moved into place, so that an interrupted run leaves nothing half done. Raises CorpusMissing.
+    """
+    manual = folder(corpus.package)
+    if manual.is_dir():
+        return manual
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        raise CorpusMissing(f"{corpus.package} can't be brought: this machine has no apt-get and dpkg.")
+    cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".bring-") as work:
+        downloaded = subprocess.run(
+            ["apt-get", "download", "-q", corpus.package], cwd=work, capture_output=True, text=True, check=False
+        )
+        packages = list(Path(work).glob("*.deb"))
+        if not packages:
+            said = (downloaded.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
+            raise CorpusMissing(f"{corpus.package} can't be brought (run 'apt-get update' first?): {said}")
+        tree = Path(work) / "tree"
+        subprocess.run(["dpkg", "-x", str(packages[0]), str(tree)], check=True)
+        target = cache() / corpus.package
+        shutil.rmtree(target, ignore_errors=True)
+        tree.rename(target)
+    if not manual.is_dir():
+        raise CorpusMissing(f"{corpus.package} came without the folder {corpus.manual}: this release lays it out anew.")
+    return manual
+
+
+def main(wanted: list[str]) -> int:
+    """Bring the corpora whose name contains one of `wanted` (all, if empty); 0 when every one of them is there."""
+    missing = 0
+    for corpus in CORPORA:
+        if wanted and not any(part in corpus.package for part in wanted):
+            continue
+        try:
+            print(f"{corpus.package}\t{bring(corpus)}")
+        except CorpusMissing as error:
+            missing += 1
+            print(error, file=sys.stderr)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""`tebiki library list|remove|text|embed|verify|rebuild`: what the library holds, and whether it is whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from desktop.commands.importing import progress_shown
+from desktop.contract import manual_json
+from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
+from index.errors import LibraryDamaged, TebikiError
+from index.library import Library
+
+app = typer.Typer(help="List, remove, verify and rebuild the library.", no_args_is_help=True)
+
+
+class NoSuchManual(TebikiError):
+    """The library holds no manual of that number or no such file in it."""
+
+
+ManualArgument = Annotated[int, typer.Argument(metavar="ID", help="The manual's number in `tebiki library list`.")]
+
+
+@app.command("list")
+def list_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """The manuals, with what they hold."""
+    _, folders = settings_and_folders(library)
+    with Library.open(folders.library) as opened:
+        manuals = opened.manuals()
+    if as_json:
+        print_json([manual_json(manual) for manual in manuals])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=None, box=None, pad_edge=False)
+    for name in ("ID", "Title", "Language", "Version", "Files", "Sections", "Passages", "Embedded"):
+        table.add_column(name, justify="right" if name in ("ID", "Files", "Sections", "Passages", "Embedded") else "left")
+    for one in manuals:
+        share = f"{100 * one.embedded // max(one.passages, 1)} %"
+        counts = (str(one.files), str(one.sections), str(one.passages), share)
+        table.add_row(str(one.id), one.title, one.language, one.version, *counts)
+    Console().print(table if manuals else "The library is empty; add manuals with: tebiki import PATH")
+
+
+@app.command("remove")
+def remove_command(manual: ManualArgument, library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """Remove a manual from the library; the files it was made from are not touched."""
+    _, folders = settings_and_folders(library)
+    with Library.open(folders.library) as opened:
+        if manual not in {one.id for one in opened.manuals()}:
+            raise NoSuchManual(f"The library {folders.library} has no manual {manual}; see: tebiki library list")
+        removed = opened.remove(manual)
+    if as_json:
+        print_json(manual_json(removed))
+    else:
+        print(f"Removed: {removed.title} ({removed.files} files, {removed.passages} passages).")
+
+
+@app.command("text")
+def text_command(
+    manual: ManualArgument,
+    source: Annotated[str, typer.Argument(help="The file, as `source` names it in hits and citations.")],
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The text of one file as it was read: a citation's `start` and `end` count characters in it."""
+    _, folders = settings_and_folders(library)
+    with Library.open(folders.library) as opened:
+        try:
+            text = opened.source_text(manual, source)
+        except KeyError:
+            raise NoSuchManual(f"Manual {manual} of {folders.library} has no file '{source}'.") from None
+    if as_json:
+        print_json({"manual": str(manual), "source": source, "text": text})
+    else:
+        print(text, end="")
+
+
+@app.command("embed")
+def embed_command(
+    library: LibraryOption = None,
+    progress_json: Annotated[bool, typer.Option("--progress-json", hidden=True)] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the embeddings that are still missing; can be stopped and goes on where it was."""
+    _, folders = settings_and_folders(library)
+    with stoppable() as stop, progress_shown(progress_json) as progress, Library.open(folders.library) as opened:
+        made = opened.embed(progress, stop.is_set)
+    if as_json:
+        print_json({"embedded": made})
+    else:
+        say(f"{made} passages embedded.")
+
+
+@app.command("verify")
+def verify_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """Compare everything that is stored and derived; exit status 1 when something is damaged."""
+    _, folders = settings_and_folders(library)
+    with Library.open(folders.library) as opened:
+        damage = opened.verify()
+    if as_json:
+        print_json({"whole": not damage, "damage": damage})
+    elif not damage:
+        print(f"The library {folders.library} is whole.")
+    if damage:
+        raise LibraryDamaged(f"{damage[0]} ({len(damage)} findings); mend with: tebiki library rebuild")
+
+
+@app.command("rebuild")
+def rebuild_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """Build everything that is derived from library.sqlite anew."""
+    _, folders = settings_and_folders(library)
+    with Library.open(folders.library) as opened:
+        opened.rebuild()
+        damage = opened.verify()
+    if as_json:
+        print_json({"whole": not damage, "damage": damage})
+    if damage:
+        raise LibraryDamaged(f"{damage[0]}; restore {folders.library / 'library.sqlite'} from a copy or import again.")
+    if not as_json:
+        print(f"The library {folders.library} is rebuilt and whole.")
