@@ -6,7 +6,6 @@ from pathlib import Path
 
 from desktop.folders import Folders
 from desktop.terminal import say
-from index.library import Library
 from index.packs import Sample, list_packs
 
 
@@ -33,6 +32,8 @@ def default_library_ready(folders: Folders) -> None:
 
     paths = primers(folders)
     if not paths:
+        from index.library import Library
+
         Library.create(folders.library).close()
         return
     say("First start: importing the primer that came with the program.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +11,9 @@ from desktop.commands.importing import progress_shown
 from desktop.contract import manual_json
 from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
 from index.errors import LibraryDamaged, TebikiError
-from index.library import Library
+
+if TYPE_CHECKING:
+    from index.library import Library
 
 app = typer.Typer(help="List, remove, verify and rebuild the library.", no_args_is_help=True)
 
@@ -19,14 +22,20 @@ class NoSuchManual(TebikiError):
     """The library holds no manual of that number or no such file in it."""
 
 
+def open_library(library: Path | None) -> Library:
+    from index.library import Library
+
+    _, folders = settings_and_folders(library)
+    return Library.open(folders.library)
+
+
 ManualArgument = Annotated[int, typer.Argument(metavar="ID", help="The manual's number in `tebiki library list`.")]
 
 
 @app.command("list")
 def list_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """The manuals, with what they hold."""
-    _, folders = settings_and_folders(library)
-    with Library.open(folders.library) as opened:
+    with open_library(library) as opened:
         manuals = opened.manuals()
     if as_json:
         print_json([manual_json(manual) for manual in manuals])
@@ -47,10 +56,9 @@ def list_command(library: LibraryOption = None, as_json: JsonOption = False) -> 
 @app.command("remove")
 def remove_command(manual: ManualArgument, library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Remove a manual from the library; the files it was made from are not touched."""
-    _, folders = settings_and_folders(library)
-    with Library.open(folders.library) as opened:
+    with open_library(library) as opened:
         if manual not in {one.id for one in opened.manuals()}:
-            raise NoSuchManual(f"The library {folders.library} has no manual {manual}; see: tebiki library list")
+            raise NoSuchManual(f"The library {opened.folder} has no manual {manual}; see: tebiki library list")
         removed = opened.remove(manual)
     if as_json:
         print_json(manual_json(removed))
@@ -66,12 +74,11 @@ def text_command(
     as_json: JsonOption = False,
 ) -> None:
     """The text of one file as it was read: a citation's `start` and `end` count characters in it."""
-    _, folders = settings_and_folders(library)
-    with Library.open(folders.library) as opened:
+    with open_library(library) as opened:
         try:
             text = opened.source_text(manual, source)
         except KeyError:
-            raise NoSuchManual(f"Manual {manual} of {folders.library} has no file '{source}'.") from None
+            raise NoSuchManual(f"Manual {manual} of {opened.folder} has no file '{source}'.") from None
     if as_json:
         print_json({"manual": str(manual), "source": source, "text": text})
     else:
@@ -85,8 +92,7 @@ def embed_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make the embeddings that are still missing; can be stopped and goes on where it was."""
-    _, folders = settings_and_folders(library)
-    with stoppable() as stop, progress_shown(progress_json) as progress, Library.open(folders.library) as opened:
+    with stoppable() as stop, progress_shown(progress_json) as progress, open_library(library) as opened:
         made = opened.embed(progress, stop.is_set)
     if as_json:
         print_json({"embedded": made})
@@ -97,13 +103,12 @@ def embed_command(
 @app.command("verify")
 def verify_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Compare everything that is stored and derived; exit status 1 when something is damaged."""
-    _, folders = settings_and_folders(library)
-    with Library.open(folders.library) as opened:
+    with open_library(library) as opened:
         damage = opened.verify()
     if as_json:
         print_json({"whole": not damage, "damage": damage})
     elif not damage:
-        print(f"The library {folders.library} is whole.")
+        print(f"The library {opened.folder} is whole.")
     if damage:
         raise LibraryDamaged(f"{damage[0]} ({len(damage)} findings); mend with: tebiki library rebuild")
 
@@ -111,13 +116,12 @@ def verify_command(library: LibraryOption = None, as_json: JsonOption = False) -
 @app.command("rebuild")
 def rebuild_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Build everything that is derived from library.sqlite anew."""
-    _, folders = settings_and_folders(library)
-    with Library.open(folders.library) as opened:
+    with open_library(library) as opened:
         opened.rebuild()
         damage = opened.verify()
     if as_json:
         print_json({"whole": not damage, "damage": damage})
     if damage:
-        raise LibraryDamaged(f"{damage[0]}; restore {folders.library / 'library.sqlite'} from a copy or import again.")
+        raise LibraryDamaged(f"{damage[0]}; restore {opened.folder / 'library.sqlite'} from a copy or import again.")
     if not as_json:
-        print(f"The library {folders.library} is rebuilt and whole.")
+        print(f"The library {opened.folder} is rebuilt and whole.")

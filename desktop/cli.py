@@ -1,0 +1,81 @@
+"""The command line: `tebiki` and its verbs. The window and the command line are two faces of the same code.
+
+Heavy modules are imported inside the verbs, so that `--help` is instant. Exit status: 0 done, 1 failed with a one-line
+reason on standard error, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from desktop.terminal import DataOption, LibraryOption, say
+from index.errors import TebikiError
+
+app = typer.Typer(
+    name="tebiki",
+    help="Answers questions about a product from its manuals, on this machine alone. Without a verb: open the window.",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    library: LibraryOption = None,
+    data: DataOption = None,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    """Open the window; without a display, answer a sample question here instead."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"tebiki {installed('tebiki')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        from desktop.commands import window
+
+        window.start(library, data)
+
+
+def add_verbs() -> None:
+    """Register the verbs; each module imports what is heavy only when it is called."""
+    from desktop.commands import asking, doctor, exam, importing, library, searching, train
+
+    app.command("import")(importing.command)
+    app.add_typer(library.app, name="library")
+    app.command("search")(searching.command)
+    app.command("ask")(asking.command)
+    app.add_typer(exam.app, name="exam")
+    app.add_typer(train.app, name="train")
+    app.command("doctor")(doctor.command)
+
+
+def main() -> NoReturn:
+    """Entry point: run, and turn what the user can mend into one line and exit status 1."""
+    # Two libraries that spin on two cores at once run ten times slower than one; must be set before either is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    add_verbs()
+    try:
+        app()
+    except TebikiError as error:
+        say(f"tebiki: {error}")
+        sys.exit(1)
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(1)
+    except OSError as error:
+        say(f"tebiki: {error.strerror or error}: {error.filename or 'the system refused'}")
+        sys.exit(1)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`tebiki exam take BANK.jsonl`: a model sits an exam."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.records import ExamItem, ExamResult, Mode
+from desktop.commands.asking import engine_for
+from desktop.contract import exam_json
+from desktop.first_start import default_library_ready
+from desktop.terminal import (
+    DataOption,
+    JsonOption,
+    LibraryOption,
+    ModelOption,
+    print_json,
+    say,
+    settings_and_folders,
+    stoppable,
+)
+
+app = typer.Typer(help="Sit an exam from a question bank.", no_args_is_help=True)
+
+
+@app.callback()
+def exam() -> None:
+    """Keeps `take` a verb of its own while there is only one."""
+
+
+@app.command("take")
+def take_command(
+    bank: Annotated[Path, typer.Argument(metavar="BANK.jsonl", help="Question bank, one JSON object a line.")],
+    library: LibraryOption = None,
+    model: ModelOption = None,
+    mode: Annotated[str, typer.Option("--mode", metavar="closed|rag|agent", help="What the model may look at.")] = "agent",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the JSON there too.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a model sit an exam: from memory (closed), with one search (rag), or searching as it likes (agent)."""
+    from agent.bank import load_bank
+    from agent.exam import take
+    from index.library import Library
+
+    chosen = exam_mode(mode)
+    questions = load_bank(bank)
+    settings, folders = settings_and_folders(library, data)
+    if library is None:
+        default_library_ready(folders)
+    with Library.open(folders.library) as opened, engine_for(settings, folders, model) as engine, stoppable() as stop:
+        on_item = counter(len(questions)) if sys.stderr.isatty() else (lambda _: None)
+        result = take(questions, opened, engine, chosen, on_item=on_item, cancelled=stop.is_set)
+    if out is not None:
+        write_whole(out, json.dumps(exam_json(result), ensure_ascii=False, indent=1) + "\n")
+    if as_json:
+        print_json(exam_json(result))
+    else:
+        tell(result, chosen)
+
+
+def exam_mode(name: str) -> Mode:
+    if name == "closed" or name == "rag" or name == "agent":
+        return name
+    raise typer.BadParameter(f"'{name}' is not one of closed, rag, agent.", param_hint="--mode")
+
+
+def counter(total: int):  # type: ignore[no-untyped-def]
+    """A callback that shows how many questions are answered and right so far."""
+    seen: list[ExamItem] = []
+
+    def show(item: ExamItem) -> None:
+        seen.append(item)
+        right = sum(one.right for one in seen)
+        print(f"\r{len(seen)} / {total}, {right} right", end="\n" if len(seen) == total else "", file=sys.stderr)
+
+    return show
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside it, then moved into place."""
+    beside = path.with_name(path.name + ".new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def tell(result: ExamResult, mode: Mode) -> None:
+    low, high = result.ci95
+    print(f"{mode}: {result.correct} of {result.n} right = {result.accuracy:.3f} (95 %: {low:.3f} to {high:.3f})")
+    for level, score in result.by_level.items():
+        print(f"  {level:13} {score.correct:3d} of {score.n:3d} = {score.accuracy:.3f}")
+    say(f"{result.searches_per_question:.2f} searches a question, {result.seconds:.0f} s")
