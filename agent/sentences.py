@@ -1,7 +1,7 @@
 """Cut a passage's text into the units that can be quoted by themselves.
 
 Comes in: the text of one passage (blocks parted by blank lines, tables one row a line, list items one a line) and the
-context that came with it. Goes out: `Unit`s in reading order, with offsets in that text, each of them verbatim, and with
+context that came with it. Goes out: `Unit`s in reading order, each verbatim with its offsets in that text, and with
 the table header or the defined term that a reader needs beside it. It knows nothing of questions or scores.
 """
 
