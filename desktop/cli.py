@@ -53,7 +53,7 @@ def add_verbs() -> None:
     app.command("search")(searching.command)
     app.command("ask")(asking.command)
     app.add_typer(exam.app, name="exam")
-    app.add_typer(train.app, name="train")
+    app.command("train", context_settings=train.PASS_ON)(train.command)
     app.command("doctor")(doctor.command)
 
 

@@ -1,0 +1,134 @@
+"""The first stage: text for continual pre-training. Comes in: a library. Goes out: `corpus/documents.jsonl`, one section a line.
+
+Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections that say the same
+(white space and width of characters aside) are taken once. Exam questions found in the text stop the run.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agent.bank import load_bank
+from index.errors import TebikiError
+from index.library import Library
+from index.records import Block, Section
+from trainer.contamination import leaks
+from trainer.manifest import file_hash, is_current, text_hash, write_manifest
+from trainer.run_config import Run
+
+
+class QuestionsLeaked(TebikiError):
+    """Exam questions stand in the text that would be trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDocument:
+    """One section as it is trained on: its heading path, then its text."""
+
+    manual: str
+    source: str
+    heading: tuple[str, ...]
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusFigures:
+    """What the stage made: documents, characters, and sections left out as too short or said before."""
+
+    documents: int
+    characters: int
+    short: int
+    repeated: int
+
+
+def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
+    """Run the stage; None when what is there is current. Raises QuestionsLeaked, LibraryMissing, BankInvalid."""
+    folder = run.out / "corpus"
+    with Library.open(run.library) as library:
+        sections = [section for section in all_sections(library) if section.language in run.corpus.languages]
+    inputs = {
+        "library": text_hash(*(section.text for section in sections)),
+        "banks": {bank.name: file_hash(bank) for bank in run.banks},
+        "settings": run.corpus.model_dump(mode="json"),
+    }
+    if is_current(folder, inputs):
+        say(f"corpus: {folder} is current.")
+        return None
+    documents, figures = select(sections, run.corpus.shortest)
+    stop_on_leaks(run, documents)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_documents(folder / "documents.jsonl", documents)
+    write_manifest(folder, "corpus", inputs, asdict(figures))
+    say(f"corpus: {figures.documents} documents, {figures.characters} characters in {folder}.")
+    return figures
+
+
+def all_sections(library: Library) -> Iterator[Section]:
+    """Every section of the library, manual by manual in reading order."""
+    for manual in library.manuals():
+        yield from library.sections(manual.id)
+
+
+def select(sections: list[Section], shortest: int) -> tuple[list[CorpusDocument], CorpusFigures]:
+    """The sections worth training on, each once."""
+    seen: set[str] = set()
+    documents: list[CorpusDocument] = []
+    short = repeated = 0
+    for section in sections:
+        if len(section.text) < shortest:
+            short += 1
+            continue
+        same = text_hash("".join(unicodedata.normalize("NFKC", section.text).split()))
+        if same in seen:
+            repeated += 1
+            continue
+        seen.add(same)
+        text = " > ".join(section.heading) + "\n\n" + with_tables_as_html(section)
+        documents.append(CorpusDocument(section.manual, section.source, section.heading, section.language, text))
+    return documents, CorpusFigures(len(documents), sum(len(one.text) for one in documents), short, repeated)
+
+
+def with_tables_as_html(section: Section) -> str:
+    """The section's text with each table block as an HTML table; everything else as it stands."""
+    parts: list[str] = []
+    at = 0
+    for block in section.blocks:
+        if block.kind == "table":
+            parts += [section.text[at : block.start], html_table(section.text[block.start : block.end], block)]
+            at = block.end
+    return "".join([*parts, section.text[at:]])
+
+
+def html_table(text: str, block: Block) -> str:
+    rows = []
+    for number, line in enumerate(text.splitlines()):
+        cell = "th" if number == 0 and block.header else "td"
+        cells = "".join(f"<{cell}>{html.escape(part.strip(), quote=False)}</{cell}>" for part in line.split(" | "))
+        rows.append(f"<tr>{cells}</tr>")
+    return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
+def stop_on_leaks(run: Run, documents: list[CorpusDocument]) -> None:
+    questions = [question for bank in run.banks for question in load_bank(bank)]
+    texts = ((f"{one.source}: {' > '.join(one.heading)}", one.text) for one in documents)
+    found = list(leaks(texts, questions, run.corpus.shared_words, run.corpus.shared_characters))
+    if found:
+        first = found[0]
+        raise QuestionsLeaked(
+            f"{len(found)} exam questions share wording with the corpus, first {first.question} with {first.text} "
+            f"('{first.shared}'): take the question out of the bank or the text out of the library."
+        )
+
+
+def write_documents(path: Path, documents: list[CorpusDocument]) -> None:
+    beside = path.with_suffix(".new")
+    with beside.open("w", encoding="utf-8") as file:
+        for document in documents:
+            file.write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
+    beside.replace(path)

@@ -1,0 +1,71 @@
+"""One TOML file describes a run. Comes in: the file. Goes out: `Run`, checked, with paths made absolute.
+
+    name = "night-watch"
+    out = "runs/night-watch"            # where the stages write; relative to this file
+    library = "~/.local/share/tebiki/library"
+    banks = ["bank/en.jsonl"]           # exam banks that must not leak into training
+
+    [corpus]
+    languages = ["en", "ja"]
+    shortest = 40                       # characters; shorter sections are left out
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from index.errors import TebikiError
+from index.records import Language
+
+
+class RunInvalid(TebikiError):
+    """The TOML file of a run can't be used; names the key and the mend."""
+
+
+class CorpusSettings(BaseModel):
+    """What the corpus stage takes from the library."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    languages: tuple[Language, ...] = ("en", "ja")
+    shortest: int = Field(40, ge=1, description="Characters; shorter sections are left out.")
+    shared_words: int = Field(13, ge=5, description="Words in a row shared with a bank's question that stop the run.")
+    shared_characters: int = Field(30, ge=10, description="The same for Japanese, in characters.")
+
+
+class Run(BaseModel):
+    """A whole run. `seed` goes into every stage that draws."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    out: Path
+    library: Path
+    banks: tuple[Path, ...] = ()
+    seed: int = 1
+    corpus: CorpusSettings = CorpusSettings()
+
+
+def load_run(path: Path) -> Run:
+    """Read a run's TOML file; relative paths are relative to it. Raises RunInvalid."""
+    try:
+        with path.open("rb") as file:
+            run = Run.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise RunInvalid(f"{path} can't be read ({error.strerror}); give the TOML file of a run.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunInvalid(f"{path} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise RunInvalid(f"{path}: '{key}' can't be used ({first['msg']}); correct it there.") from error
+    base = path.absolute().parent
+
+    def absolute(one: Path) -> Path:
+        return base / one.expanduser()
+
+    banks = tuple(absolute(bank) for bank in run.banks)
+    return run.model_copy(update={"out": absolute(run.out), "library": absolute(run.library), "banks": banks})
