@@ -63,6 +63,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What was asked before in the same conversation, and the text of the answer; oldest first in a history."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seconds:
     """Wall time since the question was put: when evidence and the first token were there; how long the parts took."""
 

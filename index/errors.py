@@ -40,3 +40,11 @@ class EmbedderMismatch(TebikiError):
 
 class PackInvalid(TebikiError):
     """A domain pack breaks its own form; names file, line and reason."""
+
+
+class LibraryUnwritable(TebikiError):
+    """The library's folder can't be made or written: permissions, or read-only media."""
+
+
+class DiskFull(TebikiError):
+    """The disk that holds the library is full; what was stored before is whole."""

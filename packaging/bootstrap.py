@@ -147,7 +147,7 @@ def install_engine() -> None:
     """llama-cpp-python comes as source: show how far the compiler is, since it takes minutes the first time."""
     pin = engine_pin()
     say(f"Installing {pin} (compiles llama.cpp: about 5 minutes on two cores, once; cached afterwards)")
-    # Images are not read, so the multimodal library, a third of the work, is left out.
+    # Images are not read, so the multimodal library is left out.
     environment = {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF", **os.environ}
     command = [str(PYTHON), "-m", "pip", "install", "--verbose", "--no-deps", "--disable-pip-version-check", pin]
     run = subprocess.Popen(
