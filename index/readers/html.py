@@ -1,0 +1,93 @@
+"""Reads an HTML page: decoded markup in, a `Document` out.
+
+Navigation, tables of contents, headers and footers are left out; headings, anchors, lists, definitions, tables and
+preformatted text are kept as what they are. How single elements are read stands in `html_page`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from index.language import language_of
+from index.readers.assembly import Assembly, plain, rooted
+from index.readers.html_furniture import is_furniture, is_last_word
+from index.readers.html_page import PageWalk
+from index.readers.html_text import line_of
+from index.readers.inline import fold_to_line
+from index.records import Document
+
+_TITLE_JOINS = re.compile(r"\s+[-–—|:»«·]\s+|\s*[|»«｜]\s*|:\s+")
+
+
+def read_html(markup: str, source: str) -> Document:
+    """The page as a document, its sections in reading order; none where the page is only navigation."""
+    tree = LexborHTMLParser(markup)
+    body = tree.body or tree.root
+    if body is None:
+        return Document(source, source, "en", ())
+    full_title = fold_to_line(_first_text(tree, "title"))
+    page_length = len(body.text())
+    masthead = _masthead(body, page_length)
+    title, site = _split_title(full_title, masthead)
+    title = title or _first_heading(body, page_length) or source.rsplit("/", 1)[-1]
+    assembly = Assembly()
+    PageWalk(assembly, source.rsplit("/", 1)[-1], title, page_length).read(body)
+    while is_last_word(assembly.last()):
+        assembly.drop_last()
+    sections = rooted(assembly.sections(), title)
+    root = tree.css_first("html")
+    declared = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
+    language = language_of("\n".join(section.text for section in sections) or title, declared)
+    return Document(source, title, language, sections, _meta(tree, site))
+
+
+def _first_text(tree: LexborHTMLParser, selector: str) -> str:
+    node = tree.css_first(selector)
+    return node.text() if node is not None else ""
+
+
+def _masthead(body: LexborNode, page_length: int) -> set[str]:
+    """Headings that stand in the page's furniture: they name the site, not the page."""
+    found = set()
+    for heading in body.css("h1, h2"):
+        node: LexborNode | None = heading
+        while node is not None and node.tag != "body":
+            if is_furniture(node, page_length):
+                found.add(plain(line_of(heading)))
+                break
+            node = node.parent
+    return found
+
+
+def _first_heading(body: LexborNode, page_length: int) -> str:
+    masthead = _masthead(body, page_length)
+    texts = [line_of(heading) for heading in body.css("h1, h2, h3")]
+    return next((text for text in texts if text and plain(text) not in masthead), next(iter(filter(None, texts)), ""))
+
+
+def _split_title(title: str, masthead: set[str]) -> tuple[str, str]:
+    """A page's title without the site's name in it, and that name (empty where the title holds none)."""
+    parts = [part for part in _TITLE_JOINS.split(title) if part]
+    for part in (parts[0], parts[-1]) if len(parts) > 1 else ():
+        if plain(part) in masthead:
+            rest = title.removeprefix(part) if part == parts[0] else title.removesuffix(part)
+            return rest.strip(" -–—|:»«·｜"), part
+    return title, ""
+
+
+def _meta(tree: LexborHTMLParser, site: str) -> tuple[tuple[str, str], ...]:
+    """What the page says of itself: <meta name>, and the manual's title where a link to its first page carries it."""
+    meta = {}
+    for node in tree.css("meta[name]"):
+        name, content = node.attributes.get("name") or "", node.attributes.get("content") or ""
+        if name.lower() not in ("viewport", "generator", "robots") and content:
+            meta[name.lower()] = fold_to_line(content)
+    if site:
+        meta.setdefault("manual", site)
+    for selector in ("link[rel=home]", "link[rel=start]", "link[rel=top]", "link[rel=contents]", "a[accesskey=h]"):
+        home = tree.css_first(selector)
+        if home is not None and home.attributes.get("title"):
+            meta.setdefault("manual", fold_to_line(home.attributes["title"] or ""))
+    return tuple(meta.items())

@@ -1,0 +1,104 @@
+"""Tells what on an HTML page is furniture (navigation, tables of contents, headers, footers) and not the manual's text.
+
+Comes in: nodes of a parsed page. Goes out: yes or no. It judges by element, role, class and by how much of a list is
+links; a name alone never drops more than half of a page.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborNode
+
+_NEVER_TEXT = frozenset(
+    ("script style template noscript iframe object embed svg canvas audio video map form button select input textarea "
+     "nav head link meta frameset").split()
+)  # fmt: skip
+_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar"})
+_NAMES = frozenset(
+    ("nav navbar navheader navfooter navigation navi breadcrumb breadcrumbs toc minitoc tableofcontents childlinks "
+     "contents-list localtoc globaltoc sidebar sphinxsidebar related footer site-footer page-footer pagefooter "
+     "site-header page-header pageheader masthead skip-link skiplink headerlink menu topnav bottomnav list-of-tables "
+     "list-of-figures list-of-examples indexterm editsection noprint").split()
+)  # fmt: skip
+_WHOLE_INDEX = frozenset({"indexdiv", "genindextable"})
+_NAMED = frozenset("div ul ol dl table section aside p span header footer a center td".split())
+_PAGE_FRAME = frozenset("html body main article".split())
+_HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_CONTENTS_TITLE = re.compile(
+    r"^\W*(organi[sz]ation of (this|the) (chapter|section|subsection|appendix|page|preface|manual)|(table of )?contents"
+    r"|on this page|in this (chapter|section|page)|subsections|sections|目次|内容|この[章節項]の構成|このページの構成|このページの内容)\W*$",
+    re.IGNORECASE,
+)
+_LAST_WORDS = re.compile(
+    r"^(last (modified|updated|change)|this (document|page|manual) was (created|generated|last)|generated (by|on|with) "
+    r"|all rights reserved|copyright\s*(\(c\)|©)|©|最終更新)",
+    re.IGNORECASE,
+)
+
+
+def is_furniture(node: LexborNode, page_length: int) -> bool:
+    """Whether an element and all in it is dropped. `page_length` is the length of the whole page's text."""
+    tag = node.tag or ""
+    if tag in _NEVER_TEXT:
+        return True
+    if tag in _PAGE_FRAME:
+        return False
+    attributes = node.attributes
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or attributes.get("role") in _ROLES:
+        return True
+    style = attributes.get("style")
+    if style and _HIDDEN.search(style):
+        return True
+    if tag in ("header", "footer"):
+        return not _within_article(node)
+    return tag in _NAMED and _named_furniture(node, attributes, page_length)
+
+
+def _named_furniture(node: LexborNode, attributes: dict[str, str | None], page_length: int) -> bool:
+    names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower().split()
+    if _WHOLE_INDEX.intersection(names):
+        return True
+    if not _NAMES.intersection(names):
+        return False
+    return len(node.text()) * 2 <= page_length or links_only(node)
+
+
+def _within_article(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent.tag in ("article", "main", "section"):
+            return True
+        parent = parent.parent
+    return False
+
+
+def links_only(node: LexborNode) -> bool:
+    """Whether nearly all of an element's text is links."""
+    total = len("".join(node.text().split()))
+    linked = sum(len("".join(link.text().split())) for link in node.css("a[href]"))
+    return linked >= 0.9 * total
+
+
+def is_contents_list(node: LexborNode, before: str, file_name: str) -> bool:
+    """Whether a list is a table of contents: only links, and either its title says so or they stay on this page.
+
+    `before` is the text that stands just before the list, `file_name` the page's own, in lower case.
+    """
+    links = [link.attributes.get("href") or "" for link in node.css("a[href]")]
+    if not links or not links_only(node):
+        return False
+    if is_contents_title(before):
+        return True
+    here = sum(1 for link in links if link.startswith("#") or link.lower().startswith(file_name + "#"))
+    return len(links) >= 2 and here == len(links)
+
+
+def is_contents_title(text: str) -> bool:
+    """Whether a line is the title of a table of contents."""
+    return len(text) < 80 and _CONTENTS_TITLE.match(text) is not None
+
+
+def is_last_word(text: str) -> bool:
+    """Whether a closing line only says who made the page and when."""
+    return len(text) < 300 and _LAST_WORDS.match(text) is not None

@@ -1,0 +1,295 @@
+"""Walks one HTML page and tells an `Assembly` what it meets: headings, paragraphs, lists, definitions, tables, code.
+
+Comes in: a parsed page. Goes out: blocks in reading order. Real pages close their elements wrongly or not at all, so
+what is open is kept here and not taken from the tree: a heading ends every list, definition and note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborNode
+
+from index.readers.assembly import Assembly, plain
+from index.readers.html_furniture import is_contents_list, is_furniture
+from index.readers.html_tables import read_table
+from index.readers.html_text import before_superscript, image_text, line_of, preformatted, visit
+from index.readers.inline import LINE, fold, verbatim
+from index.records import BlockKind
+
+_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_BLOCKS = frozenset(
+    ("p div section article main aside center fieldset figure figcaption address hgroup details summary caption "
+     "tr td th table thead tbody tfoot").split()
+)  # fmt: skip
+_LISTS = frozenset({"ul", "ol", "menu", "dir"})
+_NOTES = frozenset(
+    ("note notes warning caution important tip hint admonition attention danger notice alert reminder").split()
+)
+_ENTRY_LEVEL = 10  # definitions stand below every heading
+_OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
+_OWN_SECTION_JA = 120
+
+
+@dataclass(slots=True)
+class _Group:
+    """Something open that gathers lines into one block: a list, a definition, a note."""
+
+    node: int
+    kind: BlockKind
+    lines: list[str] = field(default_factory=list)
+    lead: str = ""  # goes before the next line: a bullet, a number, a term
+    indent: str = ""
+    header: int = 0
+    counter: int | None = None
+    own_section: bool = False
+
+
+class PageWalk:
+    """Walks one page. `file_name` is the page's own name, to know links that stay on it; `title` the page's title."""
+
+    def __init__(self, assembly: Assembly, file_name: str, title: str, page_length: int) -> None:
+        self._assembly = assembly
+        self._file_name = file_name.lower()
+        self._title = plain(title)
+        self._page_length = page_length
+        self._inline: list[str] = []
+        self._groups: list[_Group] = []
+        self._anchor: str | None = None
+        self._headings = 0
+
+    def read(self, root: LexborNode) -> None:
+        """Walk all below `root`."""
+        visit(root, self._enter, self._leave)
+        self._end_all()
+
+    def _enter(self, node: LexborNode) -> bool:
+        if node.is_text_node:
+            self._inline.append(node.text_content or "")
+            return False
+        if not node.is_element_node:
+            return False
+        tag = node.tag or ""
+        if is_furniture(node, self._page_length):
+            return False
+        attributes = node.attributes
+        anchor = attributes.get("id") or attributes.get("name")
+        if anchor and "indexterm" not in (attributes.get("class") or ""):
+            self._anchor = anchor
+        if tag in _HEADINGS:
+            return self._heading(node, tag)
+        if tag in ("pre", "listing", "xmp"):
+            return self._code(node)
+        if tag == "table":
+            return self._table(node)
+        if tag in _LISTS or tag == "dl":
+            return self._open_list(node, tag)
+        return self._enter_small(node, tag, attributes)
+
+    def _enter_small(self, node: LexborNode, tag: str, attributes: dict[str, str | None]) -> bool:
+        if tag == "li":
+            self._flush()
+            self._begin_item(node)
+        elif tag == "dt":
+            return self._term(node)
+        elif tag == "br":
+            self._inline.append(LINE)
+        elif tag == "img":
+            self._inline.append(image_text(node))
+        elif tag == "sup":
+            self._inline.append(before_superscript(node))
+        elif tag == "hr":
+            self._flush()
+        elif tag in _BLOCKS or tag in ("dd", "blockquote"):
+            self._flush()
+            if tag in ("div", "aside", "section", "blockquote") and _is_note(attributes):
+                self._groups.append(_Group(node.mem_id, "note"))
+        return True
+
+    def _leave(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag in _BLOCKS or tag in ("li", "dd", "dt", "blockquote"):
+            self._flush()
+        self._end_groups(node.mem_id)
+
+    # Running text
+
+    def _flush(self) -> None:
+        """What has been gathered inline becomes a line of the group at hand, or a paragraph."""
+        if not self._inline:
+            return
+        text = fold("".join(self._inline))
+        self._inline.clear()
+        if not text:
+            return
+        if not self._groups:
+            self._assembly.add("paragraph", text, anchor=self._anchor)
+            return
+        group = self._groups[-1]
+        outermost = self._groups[0] if group.kind == "list" else group
+        for number, line in enumerate(text.split("\n")):
+            lead = group.lead if not number else ""
+            inset = group.indent + (" " * len(lead) if not lead and group.lead else "")
+            outermost.lines.append(f"{inset}{lead}{line}")
+        group.indent += " " * len(group.lead) if group.kind == "list" else ""
+        group.lead = ""
+
+    def _spill(self) -> None:
+        """What the open groups hold becomes blocks; the groups stay open."""
+        self._flush()
+        for group in self._groups:
+            if group.lines:
+                self._assembly.add(group.kind, "\n".join(group.lines), group.header, anchor=self._anchor)
+                group.lines = []
+                group.header = 0
+
+    def _end_groups(self, node: int) -> None:
+        while any(group.node == node for group in self._groups):
+            self._flush()
+            group = self._groups[-1]
+            if group.kind != "list" or len(self._groups) == 1:
+                self._spill()
+            self._groups.pop()
+            if group.own_section:
+                self._assembly.close(_ENTRY_LEVEL)
+
+    def _end_all(self) -> None:
+        self._spill()
+        self._groups.clear()
+
+    # Headings
+
+    def _heading(self, node: LexborNode, tag: str) -> bool:
+        text = line_of(node)
+        own = _anchor_in(node)
+        if self._groups and self._groups[-1].kind == "note":
+            self._flush()
+            self._groups[-1].lines.append(text)
+            return False
+        self._end_all()
+        if text:
+            level = _HEADINGS[tag]
+            if not self._headings and plain(text) == self._title:
+                level = 0
+            self._headings += 1
+            self._assembly.heading(level, text, own or self._anchor)
+            self._anchor = None
+        return False
+
+    # Code and tables
+
+    def _code(self, node: LexborNode) -> bool:
+        self._spill()
+        self._assembly.add("code", verbatim(preformatted(node)), anchor=self._anchor)
+        return False
+
+    def _table(self, node: LexborNode) -> bool:
+        table = read_table(node)
+        self._spill()
+        if table is None:
+            return True
+        if table.caption:
+            self._assembly.add("paragraph", table.caption, anchor=self._anchor)
+        self._assembly.add("table", table.text, table.header, anchor=self._anchor)
+        return False
+
+    # Lists and definitions
+
+    def _open_list(self, node: LexborNode, tag: str) -> bool:
+        self._flush()
+        if is_contents_list(node, self._assembly.last(), self._file_name):
+            if not self._groups and len(self._assembly.last()) < 80:
+                self._drop_contents_title()
+            return False
+        if tag == "dl":
+            return True
+        start = node.attributes.get("start") or "1"
+        counter = (int(start) if start.isdecimal() else 1) if tag == "ol" else None
+        inner = self._groups[-1].indent + "  " * (self._groups[-1].kind == "list") if self._groups else ""
+        self._groups.append(_Group(node.mem_id, "list", counter=counter, indent=inner))
+        return True
+
+    def _drop_contents_title(self) -> None:
+        from index.readers.html_furniture import is_contents_title
+
+        if is_contents_title(self._assembly.last()):
+            self._assembly.drop_last()
+
+    def _begin_item(self, node: LexborNode) -> None:
+        if not self._groups or self._groups[-1].kind != "list":
+            self._groups.append(_Group(node.mem_id, "list"))
+        group = self._groups[-1]
+        depth = sum(1 for each in self._groups if each.kind == "list") - 1
+        group.indent = "  " * depth
+        group.lead = "- " if group.counter is None else f"{group.counter}. "
+        if group.counter is not None:
+            group.counter += 1
+
+    def _term(self, node: LexborNode) -> bool:
+        """A term begins a definition, which ends with the next term of the same list. A term without text only
+        indents: what follows it goes on with the definition before."""
+        self._flush()
+        term = line_of(node)
+        if not term:
+            return True
+        holder = node.parent.mem_id if node.parent is not None else 0
+        if self._open_definition(holder) and self._groups[-1].lines == [] and self._groups[-1].lead:
+            self._groups[-1].lead = f"{self._groups[-1].lead.removesuffix(': ')}, {term}: "
+            self._groups[-1].header = len(self._groups[-1].lead) - 2
+            return False
+        self._end_groups(holder)
+        anchor = _anchor_in(node) or (self._anchor if _anchor_just_before(node) else None)
+        self._spill()
+        own = anchor is not None and self._is_long(node) and not any(group.own_section for group in self._groups)
+        if own:
+            self._assembly.heading(_ENTRY_LEVEL, term, anchor)
+        self._anchor = anchor or self._anchor
+        self._groups.append(
+            _Group(
+                holder, "definition", lead=f"{term.rstrip(':： ')}: ", header=len(term.rstrip(":： ")), own_section=own
+            )
+        )
+        return False
+
+    def _open_definition(self, holder: int) -> bool:
+        return bool(self._groups) and self._groups[-1].kind == "definition" and self._groups[-1].node == holder
+
+    def _is_long(self, term: LexborNode) -> bool:
+        """Whether the description that follows a term is long enough for a section of its own."""
+        length = 0
+        node = term.next
+        while node is not None:
+            if node.tag == "dt" and node.text().strip():
+                break
+            if node.is_element_node:
+                text = "".join(node.text().split())
+                length += sum(2 if char > "\u3000" else 1 for char in text[:1000])
+            if length >= _OWN_SECTION:
+                return True
+            node = node.next
+        return False
+
+
+def _anchor_in(node: LexborNode) -> str | None:
+    """The id that an element carries itself or that stands in it."""
+    for each in (node, *node.css("[id], a[name]")):
+        attributes = each.attributes
+        found = attributes.get("id") or attributes.get("name")
+        if found and "indexterm" not in (attributes.get("class") or ""):
+            return found
+    return None
+
+
+def _anchor_just_before(node: LexborNode) -> bool:
+    """Whether an element with an id, and no text, stands right before this one."""
+    before = node.prev
+    while before is not None and before.is_text_node and not (before.text_content or "").strip():
+        before = before.prev
+    return (
+        before is not None and before.is_element_node and not before.text().strip() and _anchor_in(before) is not None
+    )
+
+
+def _is_note(attributes: dict[str, str | None]) -> bool:
+    names = (attributes.get("class") or "").lower().replace("-", " ").split()
+    return bool(_NOTES.intersection(names))
