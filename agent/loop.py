@@ -1,0 +1,189 @@
+"""The search loop: question in, evidence out, in at most three searches.
+
+The first search is always the question itself (completed from the conversation where it leans on it); if the gate finds
+the evidence too thin, the loop looks again by identifiers, by content words, or by words that the model proposes. What
+comes out says what was searched, what was found, and whether it suffices. It knows nothing of how the answer is worded.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent import prompts
+from agent.errors import EngineStopped
+from agent.extractor import extract
+from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
+from agent.sufficiency import ENOUGH
+from agent.terms import content_words, identifiers, terms
+from index.analyzer import query_language
+from index.records import Hit
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from index.library import Library
+
+SEARCHES = 3  # at most
+TOP = 10  # hits of a search
+ELLIPTIC = 3  # a question of up to this many content words may lean on the one before
+
+_LEANS_EN = re.compile(
+    r"^\W*(?:and|or|but|so|then|also|what about|how about|what if|why|same)\b"
+    r"|\b(?:it|its|that|this|they|them|those|these|one|there)\b",
+    re.IGNORECASE,
+)
+_LEANS_JA = re.compile(
+    r"^\W*(?:では|じゃあ|それ|その|これ|この|また|あと|ほか|他に|なぜ|じゃ)|(?:の場合|だと|なら)[はも]?[？?]?$|は[？?]$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the loop brings back. `hits` are the first search's; `seconds` of searching, of extracting, and since the
+    start when evidence was there (0: never); `tokens` of the queries that the model wrote."""
+
+    asked: str
+    hits: tuple[Hit, ...]
+    extraction: Extraction
+    steps: tuple[Step, ...]
+    search_seconds: float
+    extract_seconds: float
+    evidence_seconds: float
+    tokens: Tokens
+    cancelled: bool = False
+
+    @property
+    def enough(self) -> bool:
+        """Whether the evidence suffices for an answer."""
+        return bool(self.extraction.evidence) and self.extraction.sufficiency >= ENOUGH
+
+
+def completed(question: str, history: Sequence[Turn]) -> str:
+    """The question with what it leans on: "and on Linux?" gets the content words of the question before.
+
+    A question counts as leaning if it is short and begins or points as such questions do; any other stays as it is.
+    """
+    if not history or not _leans(question):
+        return question
+    before = completed(history[-1].question, history[:-1])
+    return f"{question} {content_words(before)}"
+
+
+def look(
+    library: Library,
+    question: str,
+    *,
+    history: Sequence[Turn] = (),
+    engine: Engine | None = None,
+    on_event: Callable[[Event], None],
+    cancelled: Callable[[], bool],
+    started: float,
+) -> Found:
+    """Search until the evidence suffices, queries run out, or three searches are done.
+
+    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `started` is the
+    `time.perf_counter()` at which the question was put.
+    """
+    asked = completed(question, history)
+    language = query_language(question)
+    found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
+    seen: set[frozenset[str]] = set()
+    writer = _QueryWriter(engine, question, cancelled)
+    for query in _queries(asked, writer, lambda: found):
+        if cancelled():
+            return replace(found, cancelled=True, tokens=writer.tokens)
+        words = terms(query)
+        if not words or words in seen:
+            continue
+        seen.add(words)
+        on_event(Searching(query))
+        before = time.perf_counter()
+        hits = tuple(library.search(query, TOP))
+        between = time.perf_counter()
+        extraction = extract(asked, hits, language=language)
+        after = time.perf_counter()
+        better = extraction if extraction.sufficiency > found.extraction.sufficiency else found.extraction
+        step = Step(
+            prompts.THOUGHTS[language]["again" if found.steps else "search"],
+            prompts.action("search", query),
+            prompts.observation(extraction.evidence, language),
+        )
+        found = replace(
+            found,
+            hits=found.hits or hits,
+            extraction=better,
+            steps=(*found.steps, step),
+            search_seconds=found.search_seconds + between - before,
+            extract_seconds=found.extract_seconds + after - between,
+            evidence_seconds=after - started if extraction.sufficiency >= ENOUGH else 0.0,
+        )
+        if found.enough:
+            on_event(EvidenceFound(tuple(citation(one) for one in found.extraction.evidence)))
+        on_event(Stepped(step))
+        if found.enough or len(found.steps) == SEARCHES:
+            break
+    return replace(found, tokens=writer.tokens)
+
+
+def citation(evidence: Evidence) -> Citation:
+    """The citation that an answer keeps of a piece of evidence."""
+    return Citation(
+        manual=evidence.manual,
+        source=evidence.source,
+        heading=evidence.heading,
+        page=evidence.page,
+        quote=evidence.quote,
+        start=evidence.start,
+        end=evidence.end,
+        section_id=evidence.section_id,
+    )
+
+
+def _leans(question: str) -> bool:
+    words = terms(question)
+    if query_language(question) == "ja":
+        return len(question.strip()) <= 20 and bool(_LEANS_JA.search(question.strip()))
+    return len(words) <= ELLIPTIC and bool(_LEANS_EN.search(question))
+
+
+def _queries(asked: str, writer: _QueryWriter, found: Callable[[], Found]) -> Iterator[str]:
+    """The question; its identifiers alone; its content words; what the model would search for. Repeats included."""
+    yield asked
+    names = identifiers(asked)
+    if names:
+        yield " ".join(names)
+    yield content_words(asked)
+    if (query := writer.write(found().steps)) is not None:
+        yield query
+
+
+class _QueryWriter:
+    """Asks the model, if there is one that writes English, for another query; grammar keeps it to one line."""
+
+    def __init__(self, engine: Engine | None, question: str, cancelled: Callable[[], bool]) -> None:
+        self._engine = engine if query_language(question) == "en" else None
+        self._question = question
+        self._cancelled = cancelled
+        self.tokens = Tokens()
+
+    def write(self, steps: Sequence[Step]) -> str | None:
+        """A query, or None where no model can write one."""
+        if self._engine is None:
+            return None
+        messages = prompts.transcript(self._question, [replace(steps[-1], observation=prompts.NOTHING["en"])])
+        opening = prompts.opening("search", prompts.THOUGHTS["en"]["again"])
+        try:
+            written = self._engine.generate(
+                self._engine.chat(messages) + opening,
+                max_tokens=24,
+                stop=prompts.STOP,
+                grammar=prompts.GRAMMAR_QUERY,
+                cancelled=self._cancelled,
+            )
+        except EngineStopped:
+            return None
+        self.tokens = Tokens(written.prompt_tokens, written.reused_tokens, written.generated_tokens)
+        return prompts.after_opening(written.text) or None

@@ -1,0 +1,149 @@
+"""The prompt format, the same to the byte in use and in training: a ReAct transcript inside the model's chat template.
+
+Comes in: a question, evidence, thoughts. Goes out: chat messages, the opening of the assistant's next turn, grammars
+for what may follow, and the parts of what a model wrote. It knows nothing of engines, tokens or libraries.
+
+A transcript with one search, as (role, text) pairs:
+
+    system     You answer questions from a product's manuals. ...      (SYSTEM: the fixed part, always first)
+    user       Question: Which port does the event service use?
+    assistant  Thought: I look in the manuals.
+               Action: search[Which port does the event service use?]
+    user       Observation:
+               [1] Ports (Port | Use): 20098/tcp | event service
+    assistant  Thought: [1] tells it.
+               Action: answer[The event service uses port 20098/tcp.]
+
+A chain-of-thought answer is the one-step case: the first assistant turn is already `Action: answer[...]`. Each quote is
+folded to one line, so that nothing in a manual can look like a turn of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.records import Evidence, Step
+from index.records import Language
+
+Message = tuple[str, str]
+"""Role ("system", "user", "assistant") and text."""
+
+SYSTEM = (
+    "You answer questions from a product's manuals. Write one thought and one action: search[words] looks in the "
+    "manuals, answer[text] answers in one or two sentences with what the observation says."
+)
+
+THOUGHTS: dict[Language, dict[str, str]] = {
+    "en": {
+        "search": "I look in the manuals.",
+        "again": "That does not tell it. I look with other words.",
+        "answer": "The observation tells it.",
+        "recall": "I know it.",
+        "refuse": "The manuals do not tell it.",
+    },
+    "ja": {
+        "search": "マニュアルを調べます。",
+        "again": "まだ分かりません。別の言葉で調べます。",
+        "answer": "観察結果から分かります。",
+        "recall": "知っています。",
+        "refuse": "マニュアルには書かれていません。",
+    },
+}
+"""The thoughts that the loop writes itself; a tuned model was trained on the same ones."""
+
+NOTHING: dict[Language, str] = {"en": "Nothing found.", "ja": "何も見つかりません。"}
+
+GRAMMAR_TURN = r"""root ::= "Thought: " thought "\nAction: " action
+thought ::= [^\n\[\]]+
+action ::= "search[" query "]" | "answer[" text "]"
+query ::= [^\n\[\]]+
+text ::= [^\n]+
+"""
+"""GBNF of a whole assistant turn."""
+
+GRAMMAR_QUERY = 'root ::= [^\\n\\[\\]]+ "]"\n'
+"""GBNF of what follows `opening("search", ...)`: a query and the closing bracket."""
+
+STOP = ("]\n", "\nThought:", "\nObservation:", "\nAction:", "\nQuestion:")
+"""Where generation after an opening ends if the model does not end it by itself."""
+
+_ACTION = re.compile(
+    r"(?:\AThought:(?P<thought>.*?)\n)?Action: (?P<kind>search|answer)\[(?P<content>.*)\]\s*\Z", re.DOTALL
+)
+
+
+def fixed_part() -> list[Message]:
+    """The messages with which every prompt begins; their KV cache is kept."""
+    return [("system", SYSTEM)]
+
+
+def transcript(question: str, steps: Sequence[Step] = ()) -> list[Message]:
+    """The conversation up to now: fixed part, question, and one assistant and one user turn for each step."""
+    messages = [*fixed_part(), ("user", f"Question: {one_line(question)}")]
+    for step in steps:
+        messages.append(("assistant", turn(step.thought, step.action)))
+        if step.observation:
+            messages.append(("user", f"Observation:\n{step.observation}"))
+    return messages
+
+
+def turn(thought: str, action: str) -> str:
+    """An assistant's whole turn; this is what training puts its loss on."""
+    return f"Thought: {one_line(thought)}\nAction: {action}"
+
+
+def action(kind: Literal["search", "answer"], content: str) -> str:
+    """`search[...]` or `answer[...]`."""
+    return f"{kind}[{one_line(content)}]"
+
+
+def opening(kind: Literal["search", "answer"], thought: str) -> str:
+    """The beginning of an assistant's turn up to and with the bracket, for the model to go on from."""
+    return turn(thought, f"{kind}[")
+
+
+def observation(evidence: Sequence[Evidence], language: Language) -> str:
+    """Evidence as the model reads it: `[1] heading (context): quote`, one line each; a fixed sentence if there is none.
+
+    The heading is the innermost one; the prompt is short because on a CPU reading it is most of the wait.
+    """
+    if not evidence:
+        return NOTHING[language]
+    return "\n".join(f"[{number}] {_line(one)}" for number, one in enumerate(evidence, start=1))
+
+
+def parse_turn(text: str) -> tuple[str, str, str] | None:
+    """Thought, kind of action ("search" or "answer") and its content; None if the text is not a turn."""
+    found = _ACTION.search(text.strip())
+    if found is None:
+        return None
+    return (found["thought"] or "").strip(), found["kind"], found["content"].strip()
+
+
+def after_opening(text: str) -> str:
+    """What the model wrote inside the brackets after an opening: up to the closing bracket, without white space around.
+
+    A bracket that closes one inside ("[-F service]") is part of the text.
+    """
+    depth = 0
+    for at, character in enumerate(text):
+        if character == "[":
+            depth += 1
+        elif character == "]":
+            if depth == 0:
+                return text[:at].strip()
+            depth -= 1
+    return text.strip()
+
+
+def one_line(text: str) -> str:
+    """White space of any kind folded to single spaces, as everything that goes into a prompt must be."""
+    return " ".join(text.split())
+
+
+def _line(evidence: Evidence) -> str:
+    heading = one_line(evidence.heading[-1]) if evidence.heading else ""
+    context = f" ({one_line(evidence.context)})" if evidence.context else ""
+    return one_line(f"{heading}{context}: {evidence.quote}") if heading or context else one_line(evidence.quote)
