@@ -17,6 +17,10 @@ class EngineStopped(TebikiError):
     """The engine process ended in the middle of a request; it is started again for the next one."""
 
 
+class PromptTooLong(TebikiError):
+    """A prompt has more tokens than the model's context holds; the figures are in the message."""
+
+
 class QuestionUnusable(TebikiError):
     """The question is empty or far too long."""
 

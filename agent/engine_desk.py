@@ -1,0 +1,275 @@
+"""The engine worker's desk: one request in, events and one answer out, computed on a loaded model.
+
+It says what generating, scoring and warming mean in terms of tokens and logits, and knows neither pipes nor llama.cpp's
+C interface: the model is handed in (`agent.engine_worker.Model`).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent import protocol
+from agent.chat_template import ChatTemplate, TemplateFailed
+from agent.protocol import Part, Request
+from agent.sampling import Sampler, log_probability
+from agent.streaming import TextStream
+
+if TYPE_CHECKING:
+    from agent.engine_worker import Model
+
+SCORED_AT_ONCE = 8
+"""Continuations that share the prompt's cache at one time, each in a sequence of its own."""
+
+SCORED_ROWS = 64
+"""Tokens whose logits are kept at one time while scoring: 64 rows of a vocabulary of 262,144 are 64 MiB."""
+
+SIGN_OF_LIFE = 1.0
+"""Seconds after which an empty piece of text tells the engine that the worker is at work."""
+
+
+class Cancelled(Exception):
+    """The request was cancelled; the KV cache holds what was read completely."""
+
+
+class Refused(Exception):
+    """A request that can't be answered: the kind of failure, and a sentence."""
+
+    def __init__(self, kind: protocol.FailureKind, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind: protocol.FailureKind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One token of a batch: where it stands in which sequence, and whether its logits are wanted."""
+
+    token: int
+    position: int
+    sequence: int
+    logits: bool
+
+
+class Desk:
+    """Answers requests one after the other. `load` makes a model, `send` writes a message, `cancelled` is asked
+    between tokens (llama.cpp asks it itself within a batch)."""
+
+    def __init__(
+        self, load: Callable[..., Model], send: Callable[[protocol.Message], object], cancelled: Callable[[], bool]
+    ) -> None:
+        self._load = load
+        self._send = send
+        self._cancelled = cancelled
+        self._model: Model | None = None
+        self._template: ChatTemplate | None = None
+        self._last_sent = 0.0
+
+    def answer(self, request: Request, log: Iterable[str]) -> None:
+        """Answer one request; whatever goes wrong is an answer too, with llama.cpp's last lines in `log`."""
+        try:
+            self._tell(self._answer(request))
+        except Refused as refused:
+            self._tell(protocol.Failed(request.id, refused.kind, str(refused), tuple(log)))
+        except TemplateFailed as failed:
+            self._tell(protocol.Failed(request.id, "value", str(failed)))
+        except Exception as error:  # the engine must hear of it, whatever it is
+            traceback.print_exc(file=sys.stderr)
+            self._tell(protocol.Failed(request.id, "internal", f"{type(error).__name__}: {error}", tuple(log)))
+
+    def _answer(self, request: Request) -> protocol.Message:
+        match request:
+            case protocol.Load():
+                return self._loaded(request)
+            case protocol.Chat():
+                return self._rendered(request)
+            case protocol.Count():
+                return protocol.Counted(request.id, len(self._ready.tokens(request.prompt)))
+            case protocol.Warm():
+                return self._warmed(request)
+            case protocol.Generate():
+                return self._generated(request)
+            case protocol.ScoreContinuations():
+                return self._scored(request)
+            case _:
+                raise Refused("value", f"{request.kind} has no answer")
+
+    def _tell(self, message: protocol.Message) -> None:
+        self._last_sent = time.monotonic()
+        self._send(message)
+
+    def _show_life(self, request: int) -> None:
+        if time.monotonic() - self._last_sent > SIGN_OF_LIFE:
+            self._tell(protocol.Text(request, ""))
+
+    @property
+    def _ready(self) -> Model:
+        if self._model is None:
+            raise Refused("value", "no model is loaded")
+        return self._model
+
+    def _loaded(self, request: protocol.Load) -> protocol.Loaded:
+        if self._model is not None:
+            raise Refused("value", "a worker loads one model; start another for another")
+
+        def alive() -> None:
+            self._show_life(request.id)
+
+        self._model = model = self._load(request.path, request.context, request.threads, self._cancelled, alive)
+        return protocol.Loaded(
+            request.id,
+            description=model.description,
+            parameters=model.parameters,
+            context=model.context,
+            trained_context=model.trained_context,
+            threads=request.threads,
+            chat_template=model.template is not None,
+        )
+
+    def _rendered(self, request: protocol.Chat) -> protocol.Rendered:
+        model = self._ready
+        if self._template is None:
+            self._template = ChatTemplate(
+                model.template, bos=model.token_text(model.bos), eos=model.token_text(model.eos)
+            )
+        parts = self._template.parts(request.messages, open_assistant=request.open_assistant)
+        return protocol.Rendered(request.id, parts)
+
+    # Reading
+
+    def _prompt(self, prompt: Sequence[Part], room: int) -> list[int]:
+        """The prompt's tokens; refused where they leave less than `room` tokens of the context."""
+        model = self._ready
+        # A model that wants no BOS still needs one token to begin at.
+        tokens = model.tokens(prompt) or [model.bos if model.bos >= 0 else model.eos]
+        if len(tokens) + room > model.context:
+            raise Refused(
+                "too_long",
+                f"the prompt has {len(tokens)} tokens, and with {room} to follow it the model's context of "
+                f"{model.context} tokens can't hold it: shorten the prompt or give the model a larger context",
+            )
+        return tokens
+
+    def _read(self, request: int, tokens: Sequence[int]) -> None:
+        model = self._ready
+        self._tell(protocol.ReadingPrompt(request, len(model.cached), len(tokens)))
+        for done in model.read(tokens):
+            self._tell(protocol.ReadingPrompt(request, done, len(tokens)))
+
+    def _warmed(self, request: protocol.Warm) -> protocol.Done:
+        started = time.monotonic()
+        tokens = self._prompt(request.prompt, room=0)
+        reused = self._ready.reuse(tokens)
+        finish: protocol.Finish = "end"
+        try:
+            self._read(request.id, tokens)
+        except Cancelled:
+            finish = "cancelled"
+        seconds = time.monotonic() - started
+        return protocol.Done(request.id, "", len(tokens), reused, 0, finish, None, seconds)
+
+    # Writing
+
+    def _generated(self, request: protocol.Generate) -> protocol.Done:
+        started = time.monotonic()
+        model = self._ready
+        tokens = self._prompt(request.prompt, room=min(1, request.max_tokens))
+        reused = model.reuse(tokens)
+        stream = TextStream(request.stop)
+        limit = min(request.max_tokens, model.context - len(tokens))
+        generated = 0
+        first: float | None = None
+        finish: protocol.Finish = "length"
+        with model.grammar(request.grammar) if request.grammar is not None else nullcontext() as grammar:
+            sampler = Sampler(request.temperature, request.seed, grammar.allowed if grammar else None)
+            try:
+                self._read(request.id, tokens)
+                while generated < limit:
+                    token = sampler.pick(model.logits())
+                    first = first or time.monotonic() - started
+                    if token is None or model.ends(token):
+                        finish = "end"
+                        break
+                    generated += 1
+                    if grammar:
+                        grammar.accept(token)
+                    self._show(request.id, stream.feed(model.piece(token)))
+                    if stream.stopped:
+                        finish = "stop"
+                        break
+                    if self._cancelled():
+                        raise Cancelled
+                    if generated < limit:
+                        model.append(token)
+            except Cancelled:
+                finish = "cancelled"
+        self._show(request.id, stream.finish())
+        seconds = time.monotonic() - started
+        return protocol.Done(request.id, stream.text, len(tokens), reused, generated, finish, first, seconds)
+
+    def _show(self, request: int, text: str) -> None:
+        if text:
+            self._tell(protocol.Text(request, text))
+        else:
+            self._show_life(request)
+
+    # Scoring
+
+    def _scored(self, request: protocol.ScoreContinuations) -> protocol.Scored:
+        started = time.monotonic()
+        model = self._ready
+        tokens = self._prompt(request.prompt, room=0)
+        continuations = [model.continuation(request.prompt, tokens, text) for text in request.continuations]
+        longest = max((len(continuation) for continuation in continuations), default=0)
+        self._prompt(request.prompt, room=longest)
+        reused = model.reuse(tokens)
+        sums: list[float] = []
+        try:
+            self._read(request.id, tokens)
+            # Each group's batches overwrite these logits; all continuations begin from them.
+            after_prompt = model.logits().copy()
+            for group in _groups(continuations, room=model.context - len(tokens)):
+                first = [log_probability(after_prompt, tokens_[0]) if tokens_ else 0.0 for tokens_ in group]
+                sums += [a + b for a, b in zip(first, self._rest(len(tokens), group), strict=True)]
+                self._tell(protocol.ReadingPrompt(request.id, len(tokens), len(tokens)))
+        except Cancelled:
+            sums = []
+        counts = tuple(len(continuation) for continuation in continuations) if sums else ()
+        seconds = time.monotonic() - started
+        return protocol.Scored(request.id, tuple(sums), counts, len(tokens), reused, seconds)
+
+    def _rest(self, start: int, group: Sequence[Sequence[int]]) -> list[float]:
+        """Log-probability of all tokens but the first of each continuation, which begin at position `start`."""
+        model = self._ready
+        sums = [0.0] * len(group)
+        rows = [
+            (Row(token, start + at, 1 + which, True), continuation[at + 1])
+            for which, continuation in enumerate(group)
+            for at, token in enumerate(continuation[:-1])
+        ]
+        model.share(len(group))
+        try:
+            for begin in range(0, len(rows), SCORED_ROWS):
+                batch = rows[begin : begin + SCORED_ROWS]
+                model.decode([row for row, _ in batch])
+                for at, (row, following) in enumerate(batch):
+                    sums[row.sequence - 1] += log_probability(model.logits(at), following)
+        finally:
+            model.unshare()
+        return sums
+
+
+def _groups(continuations: Sequence[list[int]], room: int) -> Iterable[list[list[int]]]:
+    """Continuations in order, in groups that the cache has room for beside the prompt."""
+    group: list[list[int]] = []
+    for continuation in continuations:
+        if group and (len(group) == SCORED_AT_ONCE or sum(map(len, group)) + len(continuation) > room):
+            yield group
+            group = []
+        group.append(continuation)
+    if group:
+        yield group
