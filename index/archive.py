@@ -79,7 +79,8 @@ def read_entry(path: Path, name: str, limit: int) -> bytes:
             ) from error
     if len(data) > limit:
         raise ManualUnreadable(
-            f"{shown} unpacks to more than {limit // 1024**2} MiB, the limit for such a file; split it and import the parts."
+            f"{shown} unpacks to more than {limit // 1024**2} MiB, the limit for such a file; "
+            "split it and import the parts."
         )
     return data
 
@@ -121,7 +122,8 @@ def _open(path: Path) -> zipfile.ZipFile:
 def _check_whole(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MOST_ENTRIES:
         raise ManualUnreadable(
-            f"{path} holds {len(infos)} files, and {MOST_ENTRIES} is the limit for a ZIP file; unpack it and import the folder."
+            f"{path} holds {len(infos)} files, and {MOST_ENTRIES} is the limit for a ZIP file; "
+            "unpack it and import the folder."
         )
     unpacked = sum(info.file_size for info in infos)
     packed = max(1, sum(info.compress_size for info in infos))
@@ -134,7 +136,7 @@ def _check_whole(path: Path, infos: list[zipfile.ZipInfo]) -> None:
 
 def _refusal(info: zipfile.ZipInfo, name: str, shown: str) -> str:
     if name.startswith("/") or re.match(r"^[A-Za-z]:", name) or ".." in name.split("/"):
-        return f"{shown} has a name that leads out of the ZIP file; unpack it by hand if you trust it, and import the folder."
+        return f"{shown} has a name that leads out of the ZIP file; if you trust it, unpack it and import the folder."
     if info.flag_bits & _ENCRYPTED:
         return f"{shown} is protected with a password; unpack the ZIP file with the password and import the folder."
     return ""

@@ -41,10 +41,10 @@ class Decoded:
 
 def decode(data: bytes) -> Decoded:
     """The text of `data`. Never fails: bytes that can't be read become U+FFFD and are counted in `damaged`."""
-    for mark, charset in _MARKS:
+    for mark, marked in _MARKS:
         if data.startswith(mark):
-            text = data.decode(charset, errors="replace").removeprefix("\ufeff")
-            return Decoded(text, charset, text.count("\ufffd"))
+            whole = data.decode(marked, errors="replace").removeprefix("\ufeff")
+            return Decoded(whole, marked, whole.count("\ufffd"))
     declared = declared_charset(data[:4096])
     candidates = list(dict.fromkeys(name for name in (declared, *_FALLBACKS) if name))
     if b"\x1b$" in data or b"\x1b(" in data:

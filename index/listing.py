@@ -33,8 +33,8 @@ _ZIP = ".zip"
 class Candidate:
     """A file to read. `path` is the file on disk, or the ZIP that holds it; `entry` its name inside the ZIP.
 
-    `source` is its path relative to what the user gave (or its name), `root` the absolute path the user gave, `size` its
-    (unpacked) bytes. `group` is the key of its manual: the folder that pages lie in directly (for a ZIP
+    `source` is its path relative to what the user gave (or its name), `root` the absolute path the user gave, `size`
+    its (unpacked) bytes. `group` is the key of its manual: the folder that pages lie in directly (for a ZIP
     "zip path!/folder"), or the file itself for a PDF, a DOCX, or a page given by itself.
     """
 
@@ -73,7 +73,8 @@ def _nothing(paths: Sequence[Path], skipped: list[Skipped]) -> str:
     shown = ", ".join(str(path) for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
     kinds = ", ".join(sorted(suffix[1:].upper() for suffix in (".html", ".pdf", ".docx", ".md", ".txt", _ZIP)))
     if not skipped:
-        return f"{shown or 'The list of paths'} holds no file of a kind that is read ({kinds}); choose the manual's folder or file."
+        what = shown or "The list of paths"
+        return f"{what} holds no file of a kind that is read ({kinds}); choose the manual's folder or file."
     return f"{shown} holds nothing that can be read; of {len(skipped)} files skipped the first: {skipped[0].reason}"
 
 

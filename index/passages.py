@@ -123,10 +123,8 @@ def _cut(start: int, end: int, aim: int, ruler: _Ruler, ends: tuple[re.Pattern[s
     """Stretches of about `aim` columns and at most `MAXIMUM`, cut at the first of `ends` that lies in reach."""
     marks = [_marks(pattern, ruler.text, start, end) for pattern in ends]
     while start < end:
-        if ruler.width(start, end) <= aim * 5 // 4:
-            stop = end
-        else:
-            stop = _best_end(start, end, aim, ruler, marks)
+        rest_fits = ruler.width(start, end) <= aim * 5 // 4
+        stop = end if rest_fits else _best_end(start, end, aim, ruler, marks)
         trimmed = ruler.trimmed(start, stop)
         if trimmed[0] < trimmed[1]:
             yield trimmed

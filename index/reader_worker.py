@@ -46,7 +46,7 @@ def main(memory: int, seconds: float) -> int:
 
 
 def _answer(request: dict[str, Any]) -> tuple[bytes, bool]:
-    """The answer to one request, and whether this process is still fit for another (not after running out of memory)."""
+    """The answer to one request, and whether this process is fit for another: not when it ran out of memory."""
     shown = f"{request['path']}!/{request['entry']}" if request["entry"] else request["path"]
     try:
         return line({"document": _read(request, shown)}), True

@@ -10,24 +10,31 @@ import re
 
 from selectolax.lexbor import LexborNode
 
-_NEVER_TEXT = frozenset(
-    ("script style template noscript iframe object embed svg canvas audio video map form button select input textarea "
-     "nav head link meta frameset").split()
-)  # fmt: skip
+
+def words(text: str) -> frozenset[str]:
+    """A set of names, written as one string."""
+    return frozenset(text.split())
+
+
+_NEVER_TEXT = words(
+    "script style template noscript iframe object embed svg canvas audio video map form button select input textarea "
+    "nav head link meta frameset"
+)
 _ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar"})
-_NAMES = frozenset(
-    ("nav navbar navheader navfooter navigation navi breadcrumb breadcrumbs toc minitoc tableofcontents childlinks "
-     "contents-list localtoc globaltoc sidebar sphinxsidebar related footer site-footer page-footer pagefooter "
-     "site-header page-header pageheader masthead skip-link skiplink headerlink menu topnav bottomnav list-of-tables "
-     "list-of-figures list-of-examples indexterm editsection noprint").split()
-)  # fmt: skip
+_NAMES = words(
+    "nav navbar navheader navfooter navigation navi breadcrumb breadcrumbs toc minitoc tableofcontents childlinks "
+    "contents-list localtoc globaltoc sidebar sphinxsidebar related footer site-footer page-footer pagefooter "
+    "site-header page-header pageheader masthead skip-link skiplink headerlink menu topnav bottomnav list-of-tables "
+    "list-of-figures list-of-examples indexterm editsection noprint"
+)
 _WHOLE_INDEX = frozenset({"indexdiv", "genindextable"})
-_NAMED = frozenset("div ul ol dl table section aside p span header footer a center td".split())
-_PAGE_FRAME = frozenset("html body main article".split())
+_NAMED = words("div ul ol dl table section aside p span header footer a center td")
+_PAGE_FRAME = words("html body main article")
 _HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _CONTENTS_TITLE = re.compile(
     r"^\W*(organi[sz]ation of (this|the) (chapter|section|subsection|appendix|page|preface|manual)|(table of )?contents"
-    r"|on this page|in this (chapter|section|page)|subsections|sections|目次|内容|この[章節項]の構成|このページの構成|このページの内容)\W*$",
+    r"|on this page|in this (chapter|section|page)|subsections|sections"
+    r"|目次|内容|この[章節項]の構成|このページの(構成|内容))\W*$",
     re.IGNORECASE,
 )
 _LAST_WORDS = re.compile(

@@ -11,24 +11,21 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborNode
 
 from index.readers.assembly import Assembly, plain
-from index.readers.html_furniture import is_contents_list, is_furniture
+from index.readers.html_furniture import is_contents_list, is_contents_title, is_furniture, words
 from index.readers.html_tables import read_table
 from index.readers.html_text import before_superscript, image_text, line_of, preformatted, visit
 from index.readers.inline import LINE, fold, verbatim
 from index.records import BlockKind
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-_BLOCKS = frozenset(
-    ("p div section article main aside center fieldset figure figcaption address hgroup details summary caption "
-     "tr td th table thead tbody tfoot").split()
-)  # fmt: skip
-_LISTS = frozenset({"ul", "ol", "menu", "dir"})
-_NOTES = frozenset(
-    ("note notes warning caution important tip hint admonition attention danger notice alert reminder").split()
+_BLOCKS = words(
+    "p div section article main aside center fieldset figure figcaption address hgroup details summary caption "
+    "tr td th table thead tbody tfoot"
 )
+_LISTS = frozenset({"ul", "ol", "menu", "dir"})
+_NOTES = words("note notes warning caution important tip hint admonition attention danger notice alert reminder")
 _ENTRY_LEVEL = 10  # definitions stand below every heading
 _OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
-_OWN_SECTION_JA = 120
 
 
 @dataclass(slots=True)
@@ -210,8 +207,6 @@ class PageWalk:
         return True
 
     def _drop_contents_title(self) -> None:
-        from index.readers.html_furniture import is_contents_title
-
         if is_contents_title(self._assembly.last()):
             self._assembly.drop_last()
 

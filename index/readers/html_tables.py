@@ -1,6 +1,6 @@
 """Turns an HTML table into text: one row a line, cells separated by " | ", the header row first, spans filled.
 
-Comes in: a <table> node. Goes out: its rows, or None where the table only lays out the page and is read as running text.
+Comes in: a <table> node. Goes out: its rows, or None where it only lays out the page and is read as running text.
 """
 
 from __future__ import annotations

@@ -13,8 +13,10 @@ from selectolax.lexbor import LexborNode
 from index.readers.inline import LINE, fold_to_line
 
 _FOOTNOTE_MARK = re.compile(r"^\s*[#※*†‡注\[(]")
-_BLOCKS = frozenset("p div li dt dd br tr td th h1 h2 h3 h4 h5 h6 pre blockquote".split())
-_UNSEEN = frozenset("script style template noscript".split())
+_BLOCKS = frozenset(
+    {"p", "div", "li", "dt", "dd", "br", "tr", "td", "th", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"}
+)
+_UNSEEN = frozenset({"script", "style", "template", "noscript"})
 
 
 def visit(root: LexborNode, enter: Callable[[LexborNode], bool], leave: Callable[[LexborNode], None]) -> None:
