@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import prompts
-from agent.errors import EngineStopped
+from agent.errors import EngineStopped, PromptTooLong
 from agent.extractor import extract
 from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
 from agent.sufficiency import ENOUGH
@@ -78,21 +78,22 @@ def look(
     *,
     history: Sequence[Turn] = (),
     engine: Engine | None = None,
+    examples: bool = True,
     on_event: Callable[[Event], None],
     cancelled: Callable[[], bool],
     started: float,
 ) -> Found:
     """Search until the evidence suffices, queries run out, or three searches are done.
 
-    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `started` is the
-    `time.perf_counter()` at which the question was put.
+    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `examples`
+    as in `prompts.fixed_part`. `started` is the `time.perf_counter()` at which the question was put.
     """
     asked = completed(question, history)
     language = query_language(question)
     found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
     seen: set[frozenset[str]] = set()
-    writer = _QueryWriter(engine, question, cancelled)
-    for query in _queries(asked, writer, lambda: found):
+    writer = _QueryWriter(engine, question, examples, cancelled)
+    for query in _queries(asked, writer):
         if cancelled():
             return replace(found, cancelled=True, tokens=writer.tokens)
         words = terms(query)
@@ -149,31 +150,34 @@ def _leans(question: str) -> bool:
     return len(words) <= ELLIPTIC and bool(_LEANS_EN.search(question))
 
 
-def _queries(asked: str, writer: _QueryWriter, found: Callable[[], Found]) -> Iterator[str]:
+def _queries(asked: str, writer: _QueryWriter) -> Iterator[str]:
     """The question; its identifiers alone; its content words; what the model would search for. Repeats included."""
     yield asked
     names = identifiers(asked)
     if names:
         yield " ".join(names)
     yield content_words(asked)
-    if (query := writer.write(found().steps)) is not None:
+    if (query := writer.write()) is not None:
         yield query
 
 
 class _QueryWriter:
     """Asks the model, if there is one that writes English, for another query; grammar keeps it to one line."""
 
-    def __init__(self, engine: Engine | None, question: str, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine | None, question: str, examples: bool, cancelled: Callable[[], bool]) -> None:
         self._engine = engine if query_language(question) == "en" else None
         self._question = question
+        self._examples = examples
         self._cancelled = cancelled
         self.tokens = Tokens()
 
-    def write(self, steps: Sequence[Step]) -> str | None:
+    def write(self) -> str | None:
         """A query, or None where no model can write one."""
         if self._engine is None:
             return None
-        messages = prompts.transcript(self._question, [replace(steps[-1], observation=prompts.NOTHING["en"])])
+        search = prompts.action("search", self._question)
+        empty = Step(prompts.THOUGHTS["en"]["search"], search, prompts.NOTHING["en"])
+        messages = prompts.transcript(self._question, [empty], examples=self._examples)
         opening = prompts.opening("search", prompts.THOUGHTS["en"]["again"])
         try:
             written = self._engine.generate(
@@ -183,7 +187,7 @@ class _QueryWriter:
                 grammar=prompts.GRAMMAR_QUERY,
                 cancelled=self._cancelled,
             )
-        except EngineStopped:
+        except (EngineStopped, PromptTooLong):
             return None
         self.tokens = Tokens(written.prompt_tokens, written.reused_tokens, written.generated_tokens)
         return prompts.after_opening(written.text) or None

@@ -14,8 +14,10 @@ A transcript with one search, as (role, text) pairs:
     assistant  Thought: [1] tells it.
                Action: answer[The event service uses port 20098/tcp.]
 
-A chain-of-thought answer is the one-step case: the first assistant turn is already `Action: answer[...]`. Each quote is
-folded to one line, so that nothing in a manual can look like a turn of its own.
+Between SYSTEM and the question a model that was not tuned on this format sees two worked examples (EXAMPLES), which
+cost nothing once they are in the KV cache: without them the 135-million-parameter starter just repeats the question. A
+tuned model sees none. A chain-of-thought answer is the one-step case: the first assistant turn is already
+`Action: answer[...]`. Each quote is folded to one line, so that nothing in a manual can look like a turn of its own.
 """
 
 from __future__ import annotations
@@ -53,6 +55,20 @@ THOUGHTS: dict[Language, dict[str, str]] = {
 }
 """The thoughts that the loop writes itself; a tuned model was trained on the same ones."""
 
+EXAMPLES = (
+    (
+        "How long are log files kept?",
+        "[1] Log settings (Name | Default | Meaning): KeepDays | 30 | Days after which log files are deleted.",
+        "Log files are kept for 30 days by default (KeepDays).",
+    ),
+    (
+        "What does the state Paused mean?",
+        "[1] Job states: A paused job keeps its place in the queue but is not started.",
+        "A paused job keeps its place in the queue but is not started.",
+    ),
+)
+"""Question, observation and answer of the worked examples: of no product, one table row and one sentence."""
+
 NOTHING: dict[Language, str] = {"en": "Nothing found.", "ja": "何も見つかりません。"}
 
 GRAMMAR_TURN = r"""root ::= "Thought: " thought "\nAction: " action
@@ -74,14 +90,23 @@ _ACTION = re.compile(
 )
 
 
-def fixed_part() -> list[Message]:
-    """The messages with which every prompt begins; their KV cache is kept."""
-    return [("system", SYSTEM)]
+def fixed_part(*, examples: bool) -> list[Message]:
+    """The messages with which every prompt begins, with worked examples or without; their KV cache is kept."""
+    messages = [("system", SYSTEM)]
+    for question, seen, answer in EXAMPLES if examples else ():
+        thoughts = THOUGHTS["en"]
+        step = Step(thoughts["search"], action("search", question), seen)
+        messages += _turns(question, [step, Step(thoughts["answer"], action("answer", answer), "")])
+    return messages
 
 
-def transcript(question: str, steps: Sequence[Step] = ()) -> list[Message]:
+def transcript(question: str, steps: Sequence[Step] = (), *, examples: bool) -> list[Message]:
     """The conversation up to now: fixed part, question, and one assistant and one user turn for each step."""
-    messages = [*fixed_part(), ("user", f"Question: {one_line(question)}")]
+    return [*fixed_part(examples=examples), *_turns(question, steps)]
+
+
+def _turns(question: str, steps: Sequence[Step]) -> list[Message]:
+    messages = [("user", f"Question: {one_line(question)}")]
     for step in steps:
         messages.append(("assistant", turn(step.thought, step.action)))
         if step.observation:

@@ -1,0 +1,202 @@
+"""A question in, a cited answer out, with events on the way: what the window and the command line both call.
+
+    Searching -> EvidenceFound -> Stepped -> Reading... -> Wrote... -> Stepped
+
+Evidence comes first and stands by itself; the model, if there is one that writes the language, then words it. What it
+writes passes sentence by sentence and only as far as evidence or question support it; otherwise the evidence is the
+answer. The pieces of `Wrote` joined are always the answer's text. It knows nothing of windows, files or exams.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent import prompts, wording
+from agent.errors import EngineStopped, PromptTooLong, QuestionUnusable
+from agent.loop import Found, citation, look
+from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
+from index.analyzer import query_language
+
+if TYPE_CHECKING:
+    from agent.engine import Engine, ModelInfo
+    from index.library import Library
+
+LONGEST_QUESTION = 4000  # characters
+LONGEST_ANSWER = 96  # tokens
+READ_BY_MODEL = 450  # characters of evidence: on two cores the starter reads about 250 tokens a second
+NEAREST = 3  # hits that a refusal offers
+NO_MODEL = "none"
+
+
+class Assistant:
+    """Answers questions from one library, with the engine's words where there is one.
+
+    `examples` says whether the model needs to be shown the format (`prompts.fixed_part`); a tuned one does not. The
+    caller owns library and engine. One question at a time.
+    """
+
+    def __init__(self, library: Library, engine: Engine | None, *, examples: bool = True) -> None:
+        self.library = library
+        self.engine = engine
+        self.examples = examples
+
+    def warm(self) -> None:
+        """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it."""
+        if self.engine is not None:
+            self.engine.warm(self.engine.chat(prompts.fixed_part(examples=self.examples), open_assistant=False))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Answer a question, or say that the manuals do not tell.
+
+        A cancelled question returns with what there is and `cancelled`. An engine that stops costs the wording, not the
+        answer. Raises QuestionUnusable for an empty question or one above 4,000 characters, and ModelUnreadable or
+        ModelTooLarge from an engine that was not started before and can't be.
+        """
+        started = time.perf_counter()
+        check(question)
+        found = look(
+            self.library,
+            question,
+            history=history,
+            engine=self.engine,
+            examples=self.examples,
+            on_event=on_event,
+            cancelled=cancelled,
+            started=started,
+        )
+        info = self._info()
+        answer = _plain(question, found, info.name if info else NO_MODEL)
+        if found.enough and not found.cancelled and info and answer.language in info.languages:
+            answer = self._worded(answer, found, on_event, cancelled, started)
+        elif answer.text:
+            on_event(Wrote(answer.text))
+        if answer.text:
+            on_event(Stepped(answer.steps[-1]))
+        return replace(answer, seconds=replace(answer.seconds, total=time.perf_counter() - started))
+
+    def _info(self) -> ModelInfo | None:
+        """What the engine runs; None without one, or if it stopped while starting."""
+        try:
+            return self.engine.info if self.engine is not None else None
+        except EngineStopped:
+            return None
+
+    def _worded(
+        self,
+        answer: Answer,
+        found: Found,
+        on_event: Callable[[Event], None],
+        cancelled: Callable[[], bool],
+        started: float,
+    ) -> Answer:
+        """The answer in the model's words, as far as they are supported; else the answer as it was."""
+        assert self.engine is not None
+        evidence = _to_read(found.extraction.evidence)
+        vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)))
+        first_token = 0.0
+
+        def on_text(piece: str) -> None:
+            nonlocal first_token
+            first_token = first_token or time.perf_counter() - started
+            vetting.feed(piece)
+
+        try:
+            prompt = self.engine.chat(self._messages(answer, found, evidence))
+            written = self.engine.generate(
+                prompt + prompts.opening("answer", prompts.THOUGHTS[answer.language]["answer"]),
+                max_tokens=LONGEST_ANSWER,
+                stop=prompts.STOP,
+                on_reading=lambda done, total: on_event(Reading(done, total)),
+                on_text=on_text,
+                cancelled=lambda: cancelled() or vetting.ended,
+            )
+        except (EngineStopped, PromptTooLong):
+            on_event(Wrote(answer.text))
+            return answer
+        stopped = written.cancelled and not vetting.ended
+        vetting.finish(complete=written.finish in {"end", "stop"})
+        tokens = Tokens(
+            found.tokens.prompt + written.prompt_tokens,
+            found.tokens.reused + written.reused_tokens,
+            found.tokens.generated + written.generated_tokens,
+        )
+        answer = replace(
+            answer, tokens=tokens, cancelled=stopped, seconds=replace(answer.seconds, first_token=first_token)
+        )
+        if not vetting.text:
+            on_event(Wrote(answer.text))
+            return answer
+        cited = wording.markers(vetting.text, found.extraction.evidence)
+        on_event(Wrote(cited))
+        return _with_text(answer, vetting.text + cited, phrased=True)
+
+    def _messages(self, answer: Answer, found: Found, evidence: Sequence[Evidence]) -> list[prompts.Message]:
+        """One search and the best evidence: what led there is left out, because reading it takes time."""
+        step = Step(
+            prompts.THOUGHTS[answer.language]["search"],
+            prompts.action("search", found.asked),
+            prompts.observation(evidence, answer.language),
+        )
+        return prompts.transcript(found.asked, [step], examples=self.examples)
+
+
+def check(question: str) -> None:
+    """Raise QuestionUnusable for what can't be asked."""
+    if not question.strip():
+        raise QuestionUnusable("The question is empty; type what you want to know.")
+    if len(question) > LONGEST_QUESTION:
+        raise QuestionUnusable(
+            f"The question has {len(question):,} characters and may have {LONGEST_QUESTION:,}; "
+            "ask about one thing and leave out logs and listings."
+        )
+
+
+def _plain(question: str, found: Found, model: str) -> Answer:
+    """The answer without a model: the evidence itself, or the refusal; nothing, if cancelled before either."""
+    language = query_language(question)
+    evidence = found.extraction.evidence if found.enough else ()
+    nearest = () if found.enough else found.hits[:NEAREST]
+    answer = Answer(
+        question=question,
+        text="",
+        abstained=not found.enough and not found.cancelled,
+        language=language,
+        citations=tuple(citation(one) for one in evidence),
+        steps=found.steps,
+        nearest=nearest,
+        seconds=Seconds(found.search_seconds, found.extract_seconds, found.evidence_seconds),
+        tokens=found.tokens,
+        model=model,
+        cancelled=found.cancelled,
+    )
+    if found.enough:
+        return _with_text(answer, wording.quoted(evidence))
+    return answer if found.cancelled else _with_text(answer, wording.refusal(language, nearest))
+
+
+def _with_text(answer: Answer, text: str, *, phrased: bool = False) -> Answer:
+    """The answer with its text, and with the step that gives it as the last one."""
+    thought = prompts.THOUGHTS[answer.language]["refuse" if answer.abstained else "answer"]
+    last = Step(thought, prompts.action("answer", text), "")
+    steps = [step for step in answer.steps if not step.action.startswith("answer[")]
+    return replace(answer, text=text, phrased=phrased, steps=(*steps, last))
+
+
+def _to_read(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The best evidence that fits in what the model is given to read; at least the first piece."""
+    taken: list[Evidence] = []
+    for one in evidence:
+        if taken and sum(len(other.quote) for other in taken) + len(one.quote) > READ_BY_MODEL:
+            break
+        taken.append(one)
+    return tuple(taken)
