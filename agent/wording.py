@@ -1,7 +1,7 @@
-"""The text of an answer: evidence quoted with its numbers, refusals, and the check of what a model made of the evidence.
+"""The text of an answer: evidence quoted with its numbers, refusals, and the check of what a model made of evidence.
 
-Comes in: evidence, or a stretch of model text with what it may rest on. Goes out: text for the reader, and the reason why
-a stretch of model text may not be shown. It knows nothing of engines or searches.
+Comes in: evidence, or a stretch of model text with what it may rest on. Goes out: text for the reader, and the reason
+why a stretch of model text may not be shown. It knows nothing of engines or searches.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def refusal(language: Language, nearest: Sequence[Hit]) -> str:
 
 
 def markers(text: str, evidence: Sequence[Evidence]) -> str:
-    """The numbers of the evidence that `text` rests on, e.g. " [1] [3]": each that holds something the others don't, and
-    at least the one that holds most."""
+    """The numbers of the evidence that `text` rests on, e.g. " [1] [3]": each that holds something the others don't,
+    and at least the one that holds most."""
     words = set(tokens(text))
     held = [words & set(tokens(" ".join((*one.heading, one.context, one.quote)))) for one in evidence]
     if not held:
@@ -66,8 +66,8 @@ def markers(text: str, evidence: Sequence[Evidence]) -> str:
 
 
 def unsupported(sentence: str, evidence: Sequence[Evidence], question: str) -> str | None:
-    """Why a sentence of the model's may not stand: the number, name or command that neither evidence nor question holds,
-    a denial that neither makes, or too few words from either. None if it may."""
+    """Why a sentence of the model's may not stand: the number, name or command that neither evidence nor question
+    holds, a denial that neither makes, or too few words from either. None if it may."""
     shown = " ".join(" ".join((*one.heading, one.context, one.quote)) for one in evidence)
     basis = folded(f"{shown} {question}")
     numbers = set(_NUMBER.findall(basis))
@@ -98,8 +98,8 @@ def adds_nothing(text: str, question: str) -> bool:
 class Vetting:
     """Lets a model's text through sentence by sentence, as long as each is supported; what was let through stays.
 
-    The model writes inside `answer[...]`: the bracket that closes it ends the text. `show` gets the pieces, which joined
-    are `text`. `reason` says why a sentence was refused.
+    The model writes inside `answer[...]`: the bracket that closes it ends the text. `show` gets the pieces, which
+    joined are `text`. `reason` says why a sentence was refused.
     """
 
     def __init__(self, evidence: Sequence[Evidence], question: str, show: Callable[[str], None]) -> None:
@@ -133,7 +133,7 @@ class Vetting:
             self._pending = self._pending[spans[-1][0] :]
 
     def finish(self, *, complete: bool) -> None:
-        """The model is done. Unless it was `complete` (ended by itself), a last sentence without its stop is dropped."""
+        """The model is done. Unless it was `complete` (ended by itself), a last sentence without a stop is dropped."""
         for start, end in sentences(self._pending):
             sentence = self._pending[start:end]
             if complete or self._closed or sentence[-1] in ".!?。！？":
