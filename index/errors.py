@@ -48,3 +48,7 @@ class LibraryUnwritable(TebikiError):
 
 class DiskFull(TebikiError):
     """The disk that holds the library is full; what was stored before is whole."""
+
+
+class EmbedderMissing(TebikiError):
+    """The model for search by meaning, or what runs it, is not installed; search by words works without."""

@@ -1,0 +1,179 @@
+"""Search by meaning: a matrix of the passages' embeddings, derived from the store and searched exactly.
+
+Comes in: the store, and a query's vector. Goes out: passage ids with cosines. Most rows lie in a memory-mapped file
+that is made beside the old one and swapped in; embeddings newer than the file are held in memory until it is worth making
+anew. Passages without an embedding are simply not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
+from index.records import Language
+from index.store import State, Store
+
+KIND = "dense"
+MAKER = "float32-1"
+ROWS, KEYS = "rows.npy", "keys.npy"
+_KEY = np.dtype([("passage", "<i8"), ("japanese", "?")])
+_TAIL = 2_000
+"""Embeddings beyond the file before it is made anew (or a tenth of the file, if that is more)."""
+
+Vectors = npt.NDArray[np.float32]
+Keys = npt.NDArray[np.void]
+
+
+class Dense:
+    """The embeddings that lie in `folder`. Use it from one thread at a time; `follow` before `search`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / f"{KIND}.json"
+        self._seen: State | None = None  # the state of the store that what is in memory stands for
+        self._pointer: Pointer | None = None
+        self._parts: list[tuple[Keys, Vectors]] = []
+        self._last = 0
+        self._gone: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+    def follow(self, store: Store) -> None:
+        """Have every embedding that the store has now; reads only. What the file can't give comes from the store."""
+        state = store.state()
+        if self._seen is not None and self._seen == state:
+            return
+        if self._pointer is None or not self._fits(self._pointer, store):
+            self.close()
+            pointer = read_pointer(self._path)
+            if pointer is not None and self._fits(pointer, store):
+                self._load(pointer)
+        new = _read(store.vectors_after(self._last))
+        if new is not None:
+            self._parts.append(new[:2])
+            self._last = new[2]
+            if len(self._parts) > 16:  # many small parts: one for each batch embedded since
+                self._parts[1:] = [_joined(self._parts[1:])]
+        since = self._pointer.generation if self._pointer else 0
+        self._gone = np.asarray(store.removed_since(since), np.int64)
+        self._seen = state
+
+    def bring_up(self, store: Store, *, anew: bool = False) -> None:
+        """Make the file anew where it is missing, broken, from elsewhere or far behind; wants the writer's lock."""
+        if anew:
+            self.close()
+        self.follow(store)
+        filed = len(self._parts[0][0]) if self._pointer and self._parts else 0
+        beyond = sum(len(keys) for keys, _ in self._parts) - filed
+        if not anew and self._pointer is not None and beyond <= max(_TAIL, filed // 10):
+            return
+        if anew or self._pointer is not None or beyond > _TAIL:
+            self._build(store)
+
+    def search(self, query: Vectors, top: int, *, language: Language | None = None) -> list[tuple[int, float]]:
+        """The `top` passages nearest to `query` (float32 [dimension], L2-normalised): id and cosine, best first."""
+        found: list[tuple[int, float]] = []
+        for keys, rows in self._parts:
+            scores = rows @ query
+            scores[np.isin(keys["passage"], self._gone)] = -2.0
+            if language is not None:
+                scores[keys["japanese"] != (language == "ja")] = -2.0
+            best = np.argpartition(-scores, top - 1)[:top] if len(scores) > top else np.arange(len(scores))
+            found += [(int(keys["passage"][i]), float(scores[i])) for i in best if scores[i] > -2.0]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top]
+
+    def cosines(self, query: Vectors, ids: Iterable[int]) -> dict[int, float]:
+        """The cosine of each of these passages that has an embedding."""
+        wanted = np.asarray(sorted(set(ids)), np.int64)
+        found: dict[int, float] = {}
+        for keys, rows in self._parts:
+            places = np.flatnonzero(np.isin(keys["passage"], wanted))
+            scores = rows[places] @ query
+            found.update(zip(keys["passage"][places].tolist(), scores.tolist(), strict=True))
+        return found
+
+    def passages(self) -> list[int]:
+        """The ids of all passages that can be found by meaning, ascending."""
+        held = np.concatenate([keys["passage"] for keys, _ in self._parts] or [np.empty(0, np.int64)])
+        return sorted(set(held.tolist()) - set(self._gone.tolist()))
+
+    def damage(self, store: Store) -> list[str]:
+        """What the file says otherwise than the store, a sentence each; [] too while there is no file."""
+        self.follow(store)
+        vectors = {passage: bytes_ for _, passage, _, bytes_ in store.vectors_after(0)}
+        if self.passages() != sorted(vectors):
+            return ["The embedding matrix does not hold the passages that have embeddings: rebuild the library."]
+        for keys, rows in self._parts:
+            for passage, row in zip(keys["passage"].tolist(), rows, strict=True):
+                if passage in vectors and row.astype("<f4").tobytes() != vectors[passage]:
+                    return [
+                        f"The embedding of passage {passage} in the matrix is not the stored one: rebuild the library."
+                    ]
+        return []
+
+    def close(self) -> None:
+        """Let go of the file; the next `follow` opens it again."""
+        self._seen = self._pointer = None
+        self._parts = []
+        self._last = 0
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _fits(self, pointer: Pointer, store: Store) -> bool:
+        return pointer.maker == _maker(store) and store.knows(pointer.state)
+
+    def _load(self, pointer: Pointer) -> None:
+        folder = self._folder / pointer.folder
+        with contextlib.suppress(OSError, ValueError):
+            keys = np.load(folder / KEYS, allow_pickle=False)
+            rows = np.load(folder / ROWS, mmap_mode="r", allow_pickle=False)
+            if keys.dtype == _KEY and rows.dtype == np.float32 and rows.ndim == 2 and len(keys) == len(rows):
+                self._parts, self._last, self._pointer = [(keys, rows)], pointer.last, pointer
+
+    def _build(self, store: Store) -> None:
+        """Write the matrix row by row, so that a large library needs no memory for it."""
+        self.close()
+        state = store.state()
+        folder = new_folder(self._folder, KIND)
+        count = store.counts()[3]
+        last = 0
+        if count:
+            first = next(store.vectors_after(0))
+            shape = (count, len(first[3]) // 4)
+            rows = np.lib.format.open_memmap(folder / ROWS, mode="w+", dtype=np.float32, shape=shape)
+            keys = np.empty(count, _KEY)
+            for place, (last, passage, language, vector) in enumerate(store.vectors_after(0)):  # noqa: B007
+                rows[place] = np.frombuffer(vector, "<f4")
+                keys[place] = (passage, language == "ja")
+            rows.flush()
+            del rows
+            with (folder / KEYS).open("wb") as file:
+                np.save(file, keys)
+                file.flush()
+                os.fsync(file.fileno())
+        sync(folder)
+        pointer = Pointer(folder.name, state.generation, state.mark, last, _maker(store))
+        write_pointer(self._path, replace(pointer, settled=True))
+        sweep(self._folder, KIND, folder.name)
+        self.follow(store)
+
+
+def _maker(store: Store) -> str:
+    return f"{MAKER}|{store.embedder()}|{store.vectors_from()}"
+
+
+def _read(rows: Iterable[tuple[int, int, Language, bytes]]) -> tuple[Keys, Vectors, int] | None:
+    taken = list(rows)
+    if not taken:
+        return None
+    keys = np.array([(passage, language == "ja") for _, passage, language, _ in taken], _KEY)
+    return keys, np.stack([np.frombuffer(vector, "<f4") for *_, vector in taken]), taken[-1][0]
+
+
+def _joined(parts: list[tuple[Keys, Vectors]]) -> tuple[Keys, Vectors]:
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts])

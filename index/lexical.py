@@ -1,0 +1,194 @@
+"""Search by words: a Whoosh index of the passages, derived from the store and ranked by BM25F.
+
+Comes in: the store, and a query's text. Goes out: passage ids with scores. The index is made beside the old one
+and swapped in; new and removed passages are caught up with; an index that is missing, broken or from elsewhere is made
+anew. It is never the only copy of anything, so whatever is wrong with it is mended, not reported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import whoosh.index
+from whoosh import fields, query, scoring
+
+from index import analyzer
+from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
+from index.records import Language, Passage
+from index.store import State, Store
+
+KIND = "lexical"
+MAKER = f"whoosh/terms-{analyzer.VERSION}"
+
+MOST_TERMS = 32
+"""A longer query is cut to its rarest terms: the others cost time and hardly change ranks."""
+
+HEADING_BOOST = 1.0
+"""What a term is worth in the heading path, against the body."""
+
+
+class Lexical:
+    """The word index that lies in `folder`; the store is handed to each call that needs the truth.
+
+    Use it from one thread at a time. `bring_up` writes and wants the writer's lock; `search` only reads, and sees what
+    another process wrote as soon as its pointer was swapped.
+    """
+
+    def __init__(self, folder: Path, *, heading_boost: float = HEADING_BOOST) -> None:
+        self._folder = folder
+        self._path = folder / f"{KIND}.json"
+        self._pointer: Pointer | None = None
+        self._searcher: Any = None
+        self._heading_boost = heading_boost
+
+    def is_current(self, store: Store) -> bool:
+        """Whether the index on disk holds just the passages that the store holds now."""
+        pointer = read_pointer(self._path)
+        return pointer is not None and self._can_follow(pointer, store) and self._has_all(pointer, store)
+
+    def bring_up(self, store: Store, *, anew: bool = False) -> None:
+        """Take in what the store gained and drop what it lost since; make the index anew where that can't be done."""
+        pointer = read_pointer(self._path)
+        if not anew and pointer is not None and self._can_follow(pointer, store):
+            if self._has_all(pointer, store):
+                return
+            try:
+                self._follow(pointer, store)
+                return
+            except Exception:  # whatever Whoosh finds broken in its files, the cure is the same
+                self.close()
+        self._build(store)
+
+    def search(self, text: str, top: int, *, language: Language | None = None) -> list[tuple[int, float]]:
+        """The `top` passages by BM25F, best first: passage id and score above 0. [] where no term is known.
+
+        A broken index raises whatever Whoosh raises; the caller brings it up anew.
+        """
+        searcher = self._open()
+        terms = self._known(searcher, analyzer.tokens(text, query=True)) if searcher is not None else []
+        if not terms:
+            return []
+        wanted = query.Or([term for text in terms for term in self._in_fields(text)])
+        only = query.Term("language", language) if language else None
+        hits = searcher.search(wanted, limit=top, filter=only)
+        found = [(int(hit["id"]), float(hit.score)) for hit in hits]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+    def ids(self) -> set[int]:
+        """The ids of all passages in the index."""
+        searcher = self._open()
+        return {int(stored["id"]) for _, stored in searcher.reader().iter_docs()} if searcher is not None else set()
+
+    def close(self) -> None:
+        """Give the files back; the next search opens them again."""
+        if self._searcher is not None:
+            self._searcher.close()
+        self._searcher = self._pointer = None
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> Any:
+        pointer = read_pointer(self._path)
+        if pointer is not None and pointer.maker != MAKER:
+            pointer = None
+        if pointer != self._pointer:
+            self.close()
+            if pointer is not None:
+                found = whoosh.index.open_dir(str(self._folder / pointer.folder), readonly=True)
+                self._searcher = found.searcher(weighting=Ranking())
+                self._pointer = pointer
+        return self._searcher
+
+    def _known(self, searcher: Any, terms: Iterable[str]) -> list[str]:
+        """Each term that the index holds, once, rarest first, at most MOST_TERMS of them."""
+        reader = searcher.reader()
+        counted = [
+            (max(reader.doc_frequency("body", term), reader.doc_frequency("heading", term)), order, term)
+            for order, term in enumerate(dict.fromkeys(terms))
+        ]
+        return [term for count, _, term in sorted(counted) if count][:MOST_TERMS]
+
+    def _in_fields(self, term: str) -> list[Any]:
+        both = [query.Term("body", term)]
+        if self._heading_boost:
+            both.append(query.Term("heading", term, boost=self._heading_boost))
+        return both
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _can_follow(self, pointer: Pointer, store: Store) -> bool:
+        return pointer.maker == MAKER and store.knows(pointer.state)
+
+    def _has_all(self, pointer: Pointer, store: Store) -> bool:
+        return pointer.settled and store.last_passage() <= pointer.last and not store.removed_since(pointer.generation)
+
+    def _follow(self, pointer: Pointer, store: Store) -> None:
+        state = store.state()
+        # A catch-up that was cut short may have put passages in already: those are dropped first.
+        repair = [] if pointer.settled else [id_ for id_ in self.ids() if id_ > pointer.last]
+        gone = store.removed_since(pointer.generation)
+        new = store.passages_after(pointer.last)
+        write_pointer(self._path, replace(pointer, settled=False))
+        found = whoosh.index.open_dir(str(self._folder / pointer.folder))
+        last = _write(found, [*repair, *gone], new) or pointer.last
+        self._settle(pointer.folder, state, last)
+
+    def _build(self, store: Store) -> None:
+        self.close()
+        folder = new_folder(self._folder, KIND)
+        state = store.state()
+        last = _write(whoosh.index.create_in(str(folder), _schema()), [], store.passages_after(0))
+        self._settle(folder.name, state, last)
+        sweep(self._folder, KIND, folder.name)
+
+    def _settle(self, folder: str, state: State, last: int) -> None:
+        sync(self._folder / folder)  # Whoosh itself never has its files on the disk before it goes on
+        write_pointer(self._path, Pointer(folder, state.generation, state.mark, last, MAKER))
+
+
+class Ranking(scoring.BM25F):  # type: ignore[misc]  # Whoosh carries no types
+    """BM25F with the inverse document frequency of the literature; Whoosh's own hardly tells rare from common."""
+
+    def idf(self, searcher: Any, fieldname: str, text: str) -> float:
+        """ln(1 + (N - n + 0.5) / (n + 0.5)) for a term that n of N passages hold."""
+        parent = searcher.get_parent()
+        holding = parent.doc_frequency(fieldname, text)
+        return math.log(1 + (parent.doc_count_all() - holding + 0.5) / (holding + 0.5))
+
+
+def _schema() -> Any:
+    terms = analyzer.TermTokenizer()
+    return fields.Schema(
+        id=fields.ID(unique=True, stored=True),
+        body=fields.TEXT(analyzer=terms, phrase=False),
+        heading=fields.TEXT(analyzer=terms, phrase=False),
+        language=fields.ID(),
+        manual_id=fields.ID(),
+    )
+
+
+def _write(found: Any, gone: Sequence[int], new: Iterable[Passage]) -> int:
+    """Take passages out and in, in one commit; returns the greatest id put in, 0 for none."""
+    last = 0
+    writer = found.writer(limitmb=128)
+    try:
+        for id_ in gone:
+            writer.delete_by_term("id", str(id_))
+        for passage in new:
+            writer.add_document(
+                id=str(passage.id),
+                body=f"{passage.context}\n{passage.text}",
+                heading="\n".join(passage.heading),
+                language=passage.language,
+                manual_id=str(passage.manual_id),
+            )
+            last = passage.id
+    except BaseException:
+        writer.cancel()
+        raise
+    writer.commit()
+    return last

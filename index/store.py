@@ -1,0 +1,468 @@
+"""The truth on disk: one SQLite file that holds manuals, files, sections, passages and embeddings.
+
+Comes in: documents as read, and where their passages lie. Goes out: records, verbatim. What a transaction reported done
+survives a power cut (WAL, synchronous=FULL); a file is replaced in one transaction, so it is never missing. It knows
+nothing of Whoosh, of matrices or of models: those are derived from it and catch up by `State`.
+
+The *source text* of a file, in which all offsets count, is its sections' texts in order with `SEPARATOR` between them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index import errors
+from index.records import Block, Document, Language, Manual, Passage, PassageSpan, Section
+from index.rows import read_passages, read_sections
+from index.schema import SCHEMA_VERSION, migrate
+
+FILE = "library.sqlite"
+SEPARATOR = "\n\n"
+"""Stands between two sections in the source text; no passage reaches across it."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the truth has come. `mark` is random, so that two libraries with the same history differ, and so does one
+    that was restored from a backup and went on."""
+
+    generation: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as the store knows it: its manual's row, its name within the manual, its path as shown, what its
+    content is recognised by, and what it says of itself."""
+
+    manual_id: int
+    name: str
+    source: str
+    digest: str
+    title: str
+    meta: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ManualFacts:
+    """What is written about a manual when one of its files is stored; the newest word stands."""
+
+    title: str
+    product: str
+    version: str
+    root: str
+
+
+class Store:
+    """One connection to a library's SQLite file; use it from one thread at a time, and close it.
+
+    Writing calls are each one transaction and raise DiskFull when the disk is; nothing of them is then kept.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+        self._db = connection
+        self.path = path
+        self.read_only = read_only
+
+    @classmethod
+    def open(cls, folder: Path, *, create: bool = False, read_only: bool = False) -> Store:
+        """Open `folder/library.sqlite`, bringing an older schema up to date.
+
+        Raises LibraryMissing, LibraryNewer, LibraryDamaged, LibraryUnwritable.
+        """
+        path = folder / FILE
+        if create and not path.exists():
+            _make_folder(folder)
+        elif not path.is_file():
+            raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
+        # On read-only media WAL's shared memory can't be made; a library that was closed needs none.
+        mode = "ro&immutable=1" if read_only else "rwc" if create else "rw"
+        uri = f"{path.resolve().as_uri()}?mode={mode}"
+        try:
+            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+            _prepare(db, path, read_only=read_only)
+        except sqlite3.DatabaseError as error:
+            raise errors.LibraryDamaged(
+                f"{path} can't be read as a library ({error}): put back a copy, or move it away and import again."
+            ) from error
+        return cls(db, path, read_only=read_only)
+
+    def close(self) -> None:
+        """Give the file back. Calling it twice does nothing more."""
+        self._db.close()
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Where the truth stands now; (0, "") before anything was written."""
+        row = self._db.execute("SELECT generation, mark FROM generations ORDER BY generation DESC LIMIT 1").fetchone()
+        return State(*row) if row else State(0, "")
+
+    def knows(self, state: State) -> bool:
+        """Whether this library once stood at `state`, and still remembers what was removed since."""
+        floor = int(self._meta("forgotten") or 0)
+        row = self._db.execute("SELECT mark FROM generations WHERE generation = ?", (state.generation,)).fetchone()
+        return state.generation >= floor and (row is not None and row[0] == state.mark)
+
+    def removed_since(self, generation: int) -> list[int]:
+        """Ids of passages that were taken out after `generation`, ascending."""
+        rows = self._db.execute(
+            "SELECT passage_id FROM removed WHERE generation > ? ORDER BY passage_id", (generation,)
+        )
+        return [row[0] for row in rows]
+
+    def forget_removed(self) -> None:
+        """Drop the list of removed passages; only after every derived file was built anew."""
+        with self._writing():
+            self._db.execute("DELETE FROM removed")
+            self._set_meta("forgotten", str(self.state().generation))
+
+    # -- manuals and files --------------------------------------------------------------------------------------------
+
+    def manuals(self) -> list[Manual]:
+        """Every manual, by title."""
+        rows = self._db.execute(
+            """
+            SELECT m.id, m.title, m.language, m.product, m.version, m.root,
+                   (SELECT count(*) FROM files WHERE manual_id = m.id),
+                   (SELECT count(*) FROM files f JOIN sections s ON s.file_id = f.id WHERE f.manual_id = m.id),
+                   count(p.id), count(e.id), m.added_at
+            FROM manuals m
+            LEFT JOIN files f ON f.manual_id = m.id LEFT JOIN sections s ON s.file_id = f.id
+            LEFT JOIN passages p ON p.section_id = s.id LEFT JOIN embeddings e ON e.passage_id = p.id
+            GROUP BY m.id ORDER BY m.title, m.id
+            """
+        )
+        return [Manual(*row) for row in rows]
+
+    def manual_of_group(self, group: str) -> int | None:
+        """The manual that was imported from this folder or file, if any."""
+        row = self._db.execute("SELECT id FROM manuals WHERE group_key = ?", (group,)).fetchone()
+        return row[0] if row else None
+
+    def files(self, manual_id: int) -> list[StoredFile]:
+        """The files of one manual, by source."""
+        return self._files("manual_id = ?", manual_id)
+
+    def files_with(self, digests: Iterable[str]) -> list[StoredFile]:
+        """The files, in any manual, whose content is one of these."""
+        return self._files("digest IN (SELECT value FROM json_each(?))", json.dumps(list(digests)))
+
+    def add_manual(self, group: str, facts: ManualFacts) -> int:
+        """Make an empty manual for `group` and give its id."""
+        with self._writing():
+            cursor = self._db.execute(
+                "INSERT INTO manuals (group_key, title, language, product, version, root, added_at)"
+                " VALUES (?, ?, 'en', ?, ?, ?, ?)",
+                (group, facts.title, facts.product, facts.version, facts.root, _now()),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def describe_manual(self, manual_id: int, facts: ManualFacts) -> None:
+        """Write what is known of the manual now; its language is that of most of its files."""
+        with self._writing():
+            self._db.execute(
+                """
+                UPDATE manuals SET title = ?, product = ?, version = ?, root = ?, language = coalesce((
+                    SELECT language FROM files WHERE manual_id = manuals.id
+                    GROUP BY language ORDER BY count(*) DESC, language LIMIT 1), language)
+                WHERE id = ?
+                """,
+                (facts.title, facts.product, facts.version, facts.root, manual_id),
+            )
+
+    def move_manual(self, manual_id: int, group: str, root: str) -> None:
+        """Note that the manual's files lie elsewhere now."""
+        with self._writing():
+            self._db.execute("UPDATE manuals SET group_key = ?, root = ? WHERE id = ?", (group, root, manual_id))
+
+    def put_file(
+        self,
+        manual_id: int,
+        name: str,
+        document: Document,
+        digest: str,
+        size: int,
+        spans: Sequence[Sequence[PassageSpan]],
+    ) -> None:
+        """Store a file, in place of the one of that name in the manual if there is one. `spans[i]` are the passages of
+        `document.sections[i]`; `size` is in bytes."""
+        meta = json.dumps(dict(document.meta))
+        with self._writing():
+            old = self._db.execute(
+                "SELECT id FROM files WHERE manual_id = ? AND name = ?", (manual_id, name)
+            ).fetchone()
+            if old:
+                self._remove_passages("f.id = ?", old[0])
+                self._db.execute("DELETE FROM files WHERE id = ?", old)
+            cursor = self._db.execute(
+                "INSERT INTO files (manual_id, name, source, digest, bytes, title, language, meta, added_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    manual_id,
+                    name,
+                    document.source,
+                    digest,
+                    size,
+                    _storable(document.title),
+                    document.language,
+                    meta,
+                    _now(),
+                ),
+            )
+            self._put_sections(int(cursor.lastrowid or 0), document, spans)
+            self._advance()
+
+    def remove_manual(self, manual_id: int) -> Manual:
+        """Take out a manual with all that hangs on it; returns what it was. Raises LibraryMissing for an unknown id."""
+        found = [manual for manual in self.manuals() if manual.id == manual_id]
+        if not found:
+            raise errors.LibraryMissing(
+                f"The library holds no manual {manual_id}: 'library list' shows which there are."
+            )
+        with self._writing():
+            self._remove_passages("f.manual_id = ?", manual_id)
+            self._db.execute("DELETE FROM manuals WHERE id = ?", (manual_id,))
+            self._advance()
+        return found[0]
+
+    def log_import(self, paths: Sequence[str], outcome: str, report: str) -> None:
+        """Keep one line about an import that ended: `outcome` in a word, `report` as JSON."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO imports (ended_at, paths, outcome, report) VALUES (?, ?, ?, ?)",
+                (_now(), json.dumps(list(paths), ensure_ascii=False), outcome, report),
+            )
+
+    # -- sections and passages ----------------------------------------------------------------------------------------
+
+    def section(self, section_id: int) -> Section | None:
+        """One section by its id."""
+        return next(read_sections(self._db, "s.id = ?", (section_id,)), None)
+
+    def sections(self, manual_id: int, source: str) -> list[Section]:
+        """The sections of one file in order; [] for a file that is not held."""
+        return list(read_sections(self._db, "f.manual_id = ? AND f.source = ?", (manual_id, source)))
+
+    def blocks(self, section_id: int) -> tuple[Block, ...]:
+        """The blocks of one section, as its reader found them."""
+        row = self._db.execute("SELECT blocks FROM sections WHERE id = ?", (section_id,)).fetchone()
+        return tuple(Block(*block) for block in json.loads(row[0])) if row else ()
+
+    def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
+        """The passages with these ids; those that are gone are left out."""
+        wanted = json.dumps(list(ids))
+        found = read_passages(self._db, "p.id IN (SELECT value FROM json_each(?))", (wanted,))
+        return {passage.id: passage for passage in found}
+
+    def passages_of(self, section_id: int) -> list[Passage]:
+        """The passages of one section in order."""
+        return list(read_passages(self._db, "p.section_id = ?", (section_id,)))
+
+    def passages_after(self, passage_id: int) -> Iterator[Passage]:
+        """Every passage with a greater id, ascending."""
+        return read_passages(self._db, "p.id > ?", (passage_id,))
+
+    def last_passage(self) -> int:
+        """The greatest passage id; 0 for none."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM passages").fetchone()[0])
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Manuals, sections, passages, and passages that have an embedding."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM manuals), (SELECT count(*) FROM sections),"
+            " (SELECT count(*) FROM passages), (SELECT count(*) FROM embeddings)"
+        ).fetchone()
+        return row[0], row[1], row[2], row[3]
+
+    # -- embeddings ---------------------------------------------------------------------------------------------------
+
+    def embedder(self) -> str | None:
+        """The fingerprint of what made the stored embeddings; None while there are none."""
+        return self._meta("embedder")
+
+    def set_embedder(self, fingerprint: str) -> None:
+        """Make `fingerprint` the one embedder of this library; embeddings of any other are dropped."""
+        with self._writing():
+            if self._meta("embedder") != fingerprint:
+                self._db.execute("DELETE FROM embeddings")
+                self._set_meta("embedder", fingerprint)
+                self._set_meta("vectors_from", secrets.token_hex(8))
+                self._advance()
+
+    def vectors_from(self) -> str:
+        """Changes whenever all embeddings were dropped, so that a matrix of the old ones is known as such."""
+        return self._meta("vectors_from") or ""
+
+    def unembedded(self, limit: int) -> list[Passage]:
+        """Up to `limit` passages that have no embedding yet, ascending by id."""
+        missing = (
+            "p.id IN (SELECT q.id FROM passages q LEFT JOIN embeddings e ON e.passage_id = q.id"
+            " WHERE e.id IS NULL ORDER BY q.id LIMIT ?)"
+        )
+        return list(read_passages(self._db, missing, (limit,)))
+
+    def put_vectors(self, fingerprint: str, ids: Sequence[int], vectors: Vectors) -> int:
+        """Store the embeddings of passages (rows of `vectors`, in the order of `ids`); passages removed meanwhile are
+        left out. Returns how many were new. Raises EmbedderMismatch for another embedder than the library's."""
+        if self.embedder() != fingerprint:
+            raise errors.EmbedderMismatch(
+                "The embeddings in this library were made by another model: make them anew with the one in use."
+            )
+        with self._writing():
+            before = self._db.total_changes
+            self._db.executemany(
+                "INSERT OR IGNORE INTO embeddings (passage_id, vector) SELECT id, ? FROM passages WHERE id = ?",
+                [
+                    (np.ascontiguousarray(row, dtype="<f4").tobytes(), id_)
+                    for id_, row in zip(ids, vectors, strict=True)
+                ],
+            )
+            made = self._db.total_changes - before
+            self._advance()
+        return made
+
+    def vectors_after(self, embedding_id: int) -> Iterator[tuple[int, int, Language, bytes]]:
+        """Embedding id, passage id, language and little-endian float32 bytes of every later embedding, ascending."""
+        return iter(
+            self._db.execute(
+                "SELECT e.id, e.passage_id, f.language, e.vector"
+                " FROM embeddings e JOIN passages p ON p.id = e.passage_id"
+                " JOIN sections s ON s.id = p.section_id JOIN files f ON f.id = s.file_id"
+                " WHERE e.id > ? ORDER BY e.id",
+                (embedding_id,),
+            )
+        )
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def damage(self) -> Iterator[str]:
+        """What is wrong in the file itself, a sentence each."""
+        for (line,) in self._db.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                yield f"SQLite finds damage in {self.path}: {line}."
+        for table, row, parent, _ in self._db.execute("PRAGMA foreign_key_check"):
+            yield f"Row {row} of {table} belongs to a row of {parent} that is not there."
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; what fails in it leaves the file as it was."""
+        if self.read_only:
+            raise errors.LibraryUnwritable(
+                f"{self.path.parent} can't be written: copy the library to a folder of your own."
+            )
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                raise errors.DiskFull(
+                    f"The disk of {self.path.parent} is full: free some space and go on; what was stored is whole."
+                ) from error
+            raise
+
+    def _files(self, where: str, value: object) -> list[StoredFile]:
+        rows = self._db.execute(
+            f"SELECT manual_id, name, source, digest, title, meta FROM files WHERE {where} ORDER BY source", (value,)
+        )
+        return [
+            StoredFile(manual_id, name, source, digest, title, json.loads(meta))
+            for manual_id, name, source, digest, title, meta in rows
+        ]
+
+    def _advance(self) -> None:
+        self._db.execute("INSERT INTO generations (mark) VALUES (?)", (secrets.token_hex(8),))
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    def _remove_passages(self, where: str, value: int) -> None:
+        """Note every passage that is about to go, for the derived files; the rows go with their file."""
+        self._db.execute(
+            "INSERT INTO removed (passage_id, generation) SELECT p.id, ? FROM passages p"
+            f" JOIN sections s ON s.id = p.section_id JOIN files f ON f.id = s.file_id WHERE {where}",
+            (self.state().generation + 1, value),
+        )
+
+    def _put_sections(self, file_id: int, document: Document, spans: Sequence[Sequence[PassageSpan]]) -> None:
+        start = 0
+        for ordinal, (section, cuts) in enumerate(zip(document.sections, spans, strict=True)):
+            blocks = [[block.start, block.end, block.kind, block.header] for block in section.blocks]
+            heading = json.dumps([_storable(part) for part in section.heading], ensure_ascii=False)
+            cursor = self._db.execute(
+                "INSERT INTO sections (file_id, ordinal, heading, anchor, page, start, text, blocks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    file_id,
+                    ordinal,
+                    heading,
+                    section.anchor,
+                    section.page,
+                    start,
+                    _storable(section.text),
+                    json.dumps(blocks),
+                ),
+            )
+            self._db.executemany(
+                'INSERT INTO passages (section_id, ordinal, start, "end", context) VALUES (?, ?, ?, ?, ?)',
+                [
+                    (cursor.lastrowid, i, start + cut.start, start + cut.end, _storable(cut.context))
+                    for i, cut in enumerate(cuts)
+                ],
+            )
+            start += len(section.text) + len(SEPARATOR)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.LibraryUnwritable(
+            f"The library folder {folder} can't be made ({error.strerror}): name another."
+        ) from error
+
+
+def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        db.close()
+        raise errors.LibraryNewer(
+            f"{path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
+            " update this program."
+        )
+    db.execute("PRAGMA foreign_keys = ON")
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        migrate(db, version)
+
+
+def _storable(text: str) -> str:
+    """`text` as SQLite can keep and cut it: NUL and lone surrogates replaced, one for one, so that offsets hold."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

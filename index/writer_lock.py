@@ -1,0 +1,100 @@
+"""One writer at a time in a library, across processes; readers need no lock.
+
+The operating system holds the lock on an open file, so it ends with its process, however that ends; the file itself
+stays and only says which process wrote last.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from index import errors
+
+FILE = "writer.lock"
+
+
+class WriterLock:
+    """`with WriterLock(folder):` is the only writer of that library inside. Raises LibraryBusy if another one is
+    writing and does not end within `patience` seconds, LibraryUnwritable if the folder can't be written."""
+
+    def __init__(self, folder: Path, *, patience: float = 0.0) -> None:
+        self._folder = folder
+        self._patience = patience
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> WriterLock:
+        deadline = time.monotonic() + self._patience
+        while not self._take():
+            if time.monotonic() >= deadline:
+                raise errors.LibraryBusy(
+                    f"Process {_holder(self._folder)} is writing the library in {self._folder}: wait until it is done."
+                )
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            _unlock(self._file)
+            self._file.close()
+            self._file = None
+
+    def _take(self) -> bool:
+        try:
+            file = (self._folder / FILE).open("a+", encoding="ascii")
+        except OSError as error:
+            raise errors.LibraryUnwritable(
+                f"The library in {self._folder} can't be written ({error.strerror}): check the folder's permissions."
+            ) from error
+        if not _lock(file):
+            file.close()
+            return False
+        file.seek(1)  # the first byte is what Windows locks; it must stay readable around it
+        file.truncate(0)
+        file.write(f" {os.getpid()}\n")
+        file.flush()
+        self._file = file
+        return True
+
+
+def _holder(folder: Path) -> str:
+    try:
+        with (folder / FILE).open("rb") as file:
+            file.seek(1)
+            return file.read().decode("ascii").strip() or "unknown"
+    except (OSError, UnicodeDecodeError):
+        return "unknown"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[str]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
