@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
-from index.readers.html_furniture import is_furniture, is_last_word
+from index.readers.html_furniture import is_first_word, is_furniture, is_last_word
 from index.readers.html_page import PageWalk
 from index.readers.html_text import line_of
 from index.readers.inline import fold_to_line
@@ -20,10 +20,15 @@ from index.records import Document
 
 _TITLE_JOINS = re.compile(r"\s+[-–—|:»«·]\s+|\s*[|»«｜]\s*|:\s+")
 
+_JOINS = " -–—|:»«·｜"
+_XHTML = re.compile(r"<\?xml|//DTD XHTML|xmlns=", re.IGNORECASE)
+_EMPTY_ANCHOR = re.compile(r"<(a)\b([^<>]*?)\s*/>", re.IGNORECASE)
+_EMPTY_ELEMENT = re.compile(r"<(a|b|dd|div|dt|em|i|li|p|script|span|strong|td|th|title)\b([^<>]*?)\s*/>", re.IGNORECASE)
+
 
 def read_html(markup: str, source: str) -> Document:
     """The page as a document, its sections in reading order; none where the page is only navigation."""
-    tree = LexborHTMLParser(markup)
+    tree = LexborHTMLParser(_closed(markup))
     body = tree.body or tree.root
     if body is None:
         return Document(source, source, "en", ())
@@ -36,11 +41,20 @@ def read_html(markup: str, source: str) -> Document:
     PageWalk(assembly, source.rsplit("/", 1)[-1], title, page_length).read(body)
     while is_last_word(assembly.last()):
         assembly.drop_last()
-    sections = rooted(assembly.sections(), title)
+    found = assembly.sections()
+    if found and is_first_word(found[0].text):
+        found = found[1:]
+    sections = rooted(found, title)
     root = tree.css_first("html")
     declared = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     language = language_of("\n".join(section.text for section in sections) or title, declared)
     return Document(source, title, language, sections, _meta(tree, site))
+
+
+def _closed(markup: str) -> str:
+    """XHTML's empty elements written out: read as HTML, `<a id="x"/>` would stay open and put its id on all that
+    follows."""
+    return (_EMPTY_ELEMENT if _XHTML.search(markup[:1000]) else _EMPTY_ANCHOR).sub(r"<\1\2></\1>", markup)
 
 
 def _first_text(tree: LexborHTMLParser, selector: str) -> str:
@@ -69,11 +83,13 @@ def _first_heading(body: LexborNode, page_length: int) -> str:
 
 def _split_title(title: str, masthead: set[str]) -> tuple[str, str]:
     """A page's title without the site's name in it, and that name (empty where the title holds none)."""
+    if plain(title) in masthead:
+        return "", title.strip(_JOINS)
     parts = [part for part in _TITLE_JOINS.split(title) if part]
     for part in (parts[0], parts[-1]) if len(parts) > 1 else ():
         if plain(part) in masthead:
             rest = title.removeprefix(part) if part == parts[0] else title.removesuffix(part)
-            return rest.strip(" -–—|:»«·｜"), part
+            return rest.strip(_JOINS), part
     return title, ""
 
 

@@ -37,6 +37,8 @@ _CONTENTS_TITLE = re.compile(
     r"|目次|内容|この[章節項]の構成|このページの(構成|内容))\W*$",
     re.IGNORECASE,
 )
+_INDEX_TITLE = re.compile(r"^\W*(general |concept |subject )?(index|索引)\W*$", re.IGNORECASE)
+_GENERATED_OPENING = re.compile(r"^Section: [^\n]+\nUpdated: ")  # man2html
 _LAST_WORDS = re.compile(
     r"^(last (modified|updated|change)|this (document|page|manual) was (created|generated|last)|generated (by|on|with) "
     r"|all rights reserved|copyright\s*(\(c\)|©)|©|最終更新)",
@@ -80,6 +82,11 @@ def _within_article(node: LexborNode) -> bool:
     return False
 
 
+def _mostly_links(entries: list[LexborNode]) -> bool:
+    linked = sum(len(link.text()) for entry in entries for link in entry.css("a[href]"))
+    return linked * 2 > sum(len(entry.text().strip()) for entry in entries)
+
+
 def links_only(node: LexborNode) -> bool:
     """Whether nearly all of an element's text is links."""
     total = len("".join(node.text().split()))
@@ -88,13 +95,16 @@ def links_only(node: LexborNode) -> bool:
 
 
 def is_contents_list(node: LexborNode, before: str, file_name: str) -> bool:
-    """Whether a list is a table of contents: only links, and either its title says so or they stay on this page.
+    """Whether a list is a table of contents or an index: only links, and either its title says so or they stay on this
+    page.
 
     `before` is the text that stands just before the list, `file_name` the page's own, in lower case.
     """
     links = [link.attributes.get("href") or "" for link in node.css("a[href]")]
-    if not links or not links_only(node):
+    if not links:
         return False
+    if not links_only(node):
+        return _INDEX_TITLE.match(before) is not None and _mostly_links(node.css("dd"))
     if is_contents_title(before):
         return True
     here = sum(1 for link in links if link.startswith("#") or link.lower().startswith(file_name + "#"))
@@ -104,6 +114,11 @@ def is_contents_list(node: LexborNode, before: str, file_name: str) -> bool:
 def is_contents_title(text: str) -> bool:
     """Whether a line is the title of a table of contents."""
     return len(text) < 80 and _CONTENTS_TITLE.match(text) is not None
+
+
+def is_first_word(text: str) -> bool:
+    """Whether an opening paragraph is only what a converter put there."""
+    return _GENERATED_OPENING.match(text) is not None
 
 
 def is_last_word(text: str) -> bool:

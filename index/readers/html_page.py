@@ -6,6 +6,7 @@ what is open is kept here and not taken from the tree: a heading ends every list
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
@@ -24,6 +25,8 @@ _BLOCKS = words(
 )
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
 _NOTES = words("note notes warning caution important tip hint admonition attention danger notice alert reminder")
+_RUN_IN_NUMBER = re.compile(r"^(\(\w{1,3}\)|■|\d+(\.\d+)+\.?)\s*\S")
+_RUN_IN_LEVEL = 7  # below every heading element
 _ENTRY_LEVEL = 10  # definitions stand below every heading
 _OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
 
@@ -54,6 +57,11 @@ class PageWalk:
         self._groups: list[_Group] = []
         self._anchor: str | None = None
         self._headings = 0
+        self._heading_text = ""
+        self._links = 0
+        self._linked = 0  # characters of the running text that are links within this page
+        self._in_link = 0  # the link at hand
+        self._skipped = 0  # an element that was read already
 
     def read(self, root: LexborNode) -> None:
         """Walk all below `root`."""
@@ -62,12 +70,19 @@ class PageWalk:
 
     def _enter(self, node: LexborNode) -> bool:
         if node.is_text_node:
-            self._inline.append(node.text_content or "")
+            text = node.text_content or ""
+            self._inline.append(text)
+            self._linked += len(text.strip()) if self._in_link else 0
             return False
         if not node.is_element_node:
             return False
         tag = node.tag or ""
+        if node.mem_id == self._skipped:
+            return False
         if is_furniture(node, self._page_length):
+            if tag in _LISTS or tag in ("dl", "div", "table"):
+                self._flush()
+                self._drop_contents_title()
             return False
         attributes = node.attributes
         anchor = attributes.get("id") or attributes.get("name")
@@ -91,6 +106,10 @@ class PageWalk:
             return self._term(node)
         elif tag == "br":
             self._inline.append(LINE)
+        elif tag == "a":
+            if (attributes.get("href") or "").startswith("#"):
+                self._links += 1
+                self._in_link = node.mem_id
         elif tag == "img":
             self._inline.append(image_text(node))
         elif tag == "sup":
@@ -101,10 +120,14 @@ class PageWalk:
             self._flush()
             if tag in ("div", "aside", "section", "blockquote") and _is_note(attributes):
                 self._groups.append(_Group(node.mem_id, "note"))
+            elif tag == "p" and not self._groups:
+                self._run_in(node)
         return True
 
     def _leave(self, node: LexborNode) -> None:
         tag = node.tag or ""
+        if node.mem_id == self._in_link:
+            self._in_link = 0
         if tag in _BLOCKS or tag in ("li", "dd", "dt", "blockquote"):
             self._flush()
         self._end_groups(node.mem_id)
@@ -117,7 +140,9 @@ class PageWalk:
             return
         text = fold("".join(self._inline))
         self._inline.clear()
-        if not text:
+        links, linked = self._links, self._linked
+        self._links = self._linked = 0
+        if not text or (links >= 3 and linked >= 0.9 * len(text) - 2 * links):
             return
         if not self._groups:
             self._assembly.add("paragraph", text, anchor=self._anchor)
@@ -164,7 +189,9 @@ class PageWalk:
             self._groups[-1].lines.append(text)
             return False
         self._end_all()
+        self._drop_contents_title()
         if text:
+            self._heading_text = text
             level = _HEADINGS[tag]
             if not self._headings and plain(text) == self._title:
                 level = 0
@@ -172,6 +199,26 @@ class PageWalk:
             self._assembly.heading(level, text, own or self._anchor)
             self._anchor = None
         return False
+
+    def _run_in(self, paragraph: LexborNode) -> None:
+        """A paragraph that opens with a bold line which has an id, or a number, of its own: that line is a heading."""
+        node = _first_child(paragraph)
+        holder = node
+        anchor = node.attributes.get("id") or node.attributes.get("name") if node is not None else None
+        while node is not None and node.tag in ("a", "span") and not (node.text() or "").strip():
+            node = holder = _next(node)  # an empty anchor before the bold words
+        if node is not None and node.tag == "a":
+            node = _first_child(node)
+        if node is None or holder is None or node.tag not in ("b", "strong"):
+            return
+        text = line_of(node)
+        if line_of(holder) != text or not 2 < len(text) <= 160 or not (anchor or _RUN_IN_NUMBER.match(text)):
+            return
+        following = _next(holder)
+        if following is None or following.tag == "br":
+            self._drop_contents_title()
+            self._assembly.heading(_RUN_IN_LEVEL, text, anchor or self._anchor)
+            self._skipped = holder.mem_id
 
     # Code and tables
 
@@ -181,7 +228,10 @@ class PageWalk:
         return False
 
     def _table(self, node: LexborNode) -> bool:
-        table = read_table(node)
+        in_note = bool(self._groups) and self._groups[-1].kind == "note"
+        table = None if in_note and len(node.css("tr")) <= 2 else read_table(node)
+        if table is None and in_note:
+            return True
         self._spill()
         if table is None:
             return True
@@ -194,9 +244,8 @@ class PageWalk:
 
     def _open_list(self, node: LexborNode, tag: str) -> bool:
         self._flush()
-        if is_contents_list(node, self._assembly.last(), self._file_name):
-            if not self._groups and len(self._assembly.last()) < 80:
-                self._drop_contents_title()
+        if is_contents_list(node, self._assembly.last() or self._heading_text, self._file_name):
+            self._drop_contents_title()
             return False
         if tag == "dl":
             return True
@@ -207,6 +256,7 @@ class PageWalk:
         return True
 
     def _drop_contents_title(self) -> None:
+        """Take back the title of a table of contents that has just been left out."""
         if is_contents_title(self._assembly.last()):
             self._assembly.drop_last()
 
@@ -263,6 +313,23 @@ class PageWalk:
                 return True
             node = node.next
         return False
+
+
+def _first_child(node: LexborNode) -> LexborNode | None:
+    """The first thing in an element that can be seen: an element, or text that is not blank."""
+    child = node.child
+    return child if child is None or not _is_blank(child) else _next(child)
+
+
+def _next(node: LexborNode) -> LexborNode | None:
+    following = node.next
+    while following is not None and _is_blank(following):
+        following = following.next
+    return following
+
+
+def _is_blank(node: LexborNode) -> bool:
+    return not node.is_element_node and not (node.is_text_node and (node.text_content or "").strip())
 
 
 def _anchor_in(node: LexborNode) -> str | None:

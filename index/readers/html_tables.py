@@ -28,14 +28,20 @@ class TableText:
 
 
 def read_table(table: LexborNode) -> TableText | None:
-    """The table as text, or None if it is layout: one row or column, a presentation role, or blocks in its cells."""
+    """The table as text, or None if it is layout: a presentation role, a single cell, row or column without header
+    cells, or headings, lists and code in its cells."""
     if (table.attributes.get("role") or "") in ("presentation", "none"):
         return None
     rows = list(_rows(table))
     widest = max((len(cells) for _, cells in rows), default=0)
-    if widest < 2 or (len(rows) < 2 and not any(cell.tag == "th" for _, cells in rows for cell in cells)):
+    has_header = any(cell.tag == "th" for _, cells in rows for cell in cells)
+    if not has_header and (widest < 2 or len(rows) < 2):
         return None
-    if table.css_first("th") is None and any(cell.css_first(_LAYOUT_CONTENT) for _, cells in rows for cell in cells):
+    if (
+        len(rows) * widest < 2
+        or (not has_header
+        and any(cell.css_first(_LAYOUT_CONTENT) for _, cells in rows for cell in cells))
+    ):
         return None
     grid, headers = _fill(rows)
     lines = [SEPARATOR.join(row) for row in grid]
@@ -75,7 +81,7 @@ def _fill(rows: list[tuple[bool, list[LexborNode]]]) -> tuple[list[list[str]], i
         row: list[str] = []
         for cell in cells:
             _fill_from_above(row, hanging)
-            text = line_of(cell)
+            text = line_of(cell) if len(cells) > 1 else _stacked(cell)
             down = _span(cell, "rowspan")
             for _ in range(_span(cell, "colspan")):
                 if down > 1:
@@ -89,6 +95,12 @@ def _fill(rows: list[tuple[bool, list[LexborNode]]]) -> tuple[list[list[str]], i
             headers += 1
         grid.append(row)
     return grid, headers if headers < len(grid) else min(headers, 1)
+
+
+def _stacked(cell: LexborNode) -> str:
+    """The text of a row's only cell: its paragraphs are what other tables have columns for."""
+    paragraphs = [line_of(child) for child in _children(cell) if child.tag in ("p", "div")]
+    return SEPARATOR.join(filter(None, paragraphs)) if len(paragraphs) > 1 else line_of(cell)
 
 
 def _fill_from_above(row: list[str], hanging: dict[int, tuple[int, str]]) -> None:

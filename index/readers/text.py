@@ -99,12 +99,14 @@ def _heading(chunk: list[str], *, alone: bool) -> tuple[int, int]:
     if len(line) > 100 or _CLOSING.search(line.rstrip(".")) or not any(char.isalpha() for char in line):
         return 0, 0
     under = _UNDERLINE.match(chunk[1]) if len(chunk) > 1 else None
+    numbered = _NUMBERED.match(line)
+    by_number = 2 + len(re.findall(r"\d+", numbered.group(1))) if numbered and line[0].isdigit() else 2
     if under and len(chunk[1].strip()) <= 2 * len(line.encode("cp932", errors="replace")) + 2:
-        return ({"=": 1, "#": 1, "*": 1, "-": 2}.get(under.group(1), 3), 2)
+        return (by_number if numbered else {"=": 1, "#": 1, "*": 1, "-": 2}.get(under.group(1), 3)), 2
     if not alone or chunk[0].startswith("        "):
         return 0, 0
-    if numbered := _NUMBERED.match(line):
-        return (2 + len(re.findall(r"\d+", numbered.group(1))) if line[0].isdigit() else 2), 1
+    if numbered:
+        return by_number, 1
     if _CAPITALS.match(line) and not chunk[0].startswith(" "):
         return 2, 1
     return 0, 0
