@@ -27,6 +27,9 @@ HEADING = 0.4  # what a word in the headings or context counts, against 1 in the
 NEIGHBOUR = 0.5  # share of the better neighbour's score that a unit gets
 IDENTIFIER = 0.3  # added for the share of the question's identifiers that the unit holds
 FIGURE = 0.15  # added for a figure, if one is asked for
+DEFINED = 0.3  # added if the unit begins with a term or first cell that the question names
+HEADER = 0.3  # factor for a table's header row, which answers nothing by itself
+FOREIGN = 0.6  # factor for a passage in another language than the question's
 SHARPNESS = 2.0  # power of the passage's score
 MOST = 4  # quotes and units at most
 KEEP = 0.3  # a unit below this share of the best one's score is left out
@@ -85,6 +88,7 @@ def _score(
     whole = sum(weight.values())
     names = [folded(name) for name in identifiers(question)]
     figure = wants_figure(question)
+    phrase = folded(question)
     own = []
     for scored in read:
         text = folded(scored.hit.passage.text[scored.unit.start : scored.unit.end])
@@ -95,13 +99,30 @@ def _score(
             value += IDENTIFIER * sum(holds(text, name) for name in names) / len(names)
         if figure and value and _DIGIT.search(text):
             value += FIGURE
+        if value and _defines(scored.unit, text, phrase):
+            value += DEFINED
+        value *= HEADER if scored.unit.kind == "header" else 1.0
+        value *= FOREIGN if scored.hit.passage.language != language else 1.0
         own.append(value)
     result = []
     for at, scored in enumerate(read):
-        beside = [own[near] for near in (at - 1, at + 1) if 0 <= near < len(read) and read[near].hit is scored.hit]
-        value = own[at] + NEIGHBOUR * max(beside, default=0.0)
+        beside = (near for near in (at - 1, at + 1) if 0 <= near < len(read) and _go_together(read[near], scored))
+        value = own[at] + NEIGHBOUR * max((own[near] for near in beside), default=0.0)
         result.append(replace(scored, score=value * max(scored.hit.score, 0.0) ** SHARPNESS))
     return sorted(result, key=lambda scored: -scored.score)
+
+
+def _defines(unit: Unit, text: str, phrase: str) -> bool:
+    """Whether the unit says what something is that the question names: a row's first cell, or a term before a colon."""
+    if unit.kind not in {"row", "definition"}:
+        return False
+    name = re.split(r" \| |[:：=]|\n", text, maxsplit=1)[0].strip(" -*•・")
+    return len(name) > 1 and holds(phrase, name)
+
+
+def _go_together(one: _Scored, other: _Scored) -> bool:
+    """Running text goes on from sentence to sentence; rows, items and definitions stand by themselves."""
+    return one.hit is other.hit and one.unit.kind == other.unit.kind == "sentence"
 
 
 def _chosen(ranked: Sequence[_Scored]) -> list[_Scored]:
@@ -112,11 +133,17 @@ def _chosen(ranked: Sequence[_Scored]) -> list[_Scored]:
         length = min(scored.unit.end - scored.unit.start, QUOTE_LIMIT)
         if not scored.score or (chosen and scored.score < KEEP * ranked[0].score) or len(chosen) == MOST:
             break
-        if chosen and used + length > BUDGET:
+        text = _said(scored)
+        if (chosen and used + length > BUDGET) or any(text in other or other in text for other in map(_said, chosen)):
             continue
         chosen.append(scored)
         used += length
     return chosen
+
+
+def _said(scored: _Scored) -> str:
+    """What the unit says, to notice that another manual says the same."""
+    return " ".join(folded(scored.hit.passage.text[scored.unit.start : scored.unit.end]).split())
 
 
 def _quotes(chosen: Sequence[_Scored], ranked: Sequence[_Scored]) -> tuple[Evidence, ...]:

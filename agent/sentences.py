@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-UnitKind = Literal["sentence", "row", "item", "definition", "code"]
+UnitKind = Literal["sentence", "header", "row", "item", "definition", "code"]
 
 CELL = " | "
 WHOLE_ENTRY = 320  # a list item or definition up to this many characters is one unit; a longer one is cut by sentence
@@ -131,9 +131,11 @@ def _rows(text: str, lines: list[tuple[int, int]], context: str) -> Iterator[Uni
         span = _trimmed(text, a, b)
         if span is None or set(text[a:b]) <= set(" |-:+"):
             continue
-        yield Unit(span[0], span[1], "row", header)
         if number == 0 and not context and len(lines) > 1:
             header = text[span[0] : span[1]]
+            yield Unit(span[0], span[1], "header")
+        else:
+            yield Unit(span[0], span[1], "row", header)
 
 
 def _code(text: str, lines: list[tuple[int, int]]) -> Iterator[Unit]:
