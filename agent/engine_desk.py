@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING
 from agent import protocol
 from agent.chat_template import ChatTemplate, TemplateFailed
 from agent.protocol import Part, Request
-from agent.sampling import Sampler, log_probability
+from agent.sampling import Logits, Sampler, log_probability
 from agent.streaming import TextStream
 
 if TYPE_CHECKING:
     from agent.engine_worker import Model
-
-SCORED_AT_ONCE = 8
-"""Continuations that share the prompt's cache at one time, each in a sequence of its own."""
 
 SCORED_ROWS = 64
 """Tokens whose logits are kept at one time while scoring: 64 rows of a vocabulary of 262,144 are 64 MiB."""
@@ -47,11 +44,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One token of a batch: where it stands in which sequence, and whether its logits are wanted."""
+    """One token of a batch: where it stands, and whether its logits are wanted."""
 
     token: int
     position: int
-    sequence: int
     logits: bool
 
 
@@ -230,11 +226,11 @@ class Desk:
         sums: list[float] = []
         try:
             self._read(request.id, tokens)
-            # Each group's batches overwrite these logits; all continuations begin from them.
-            after_prompt = model.logits().copy()
-            for group in _groups(continuations, room=model.context - len(tokens)):
-                first = [log_probability(after_prompt, tokens_[0]) if tokens_ else 0.0 for tokens_ in group]
-                sums += [a + b for a, b in zip(first, self._rest(len(tokens), group), strict=True)]
+            after_prompt = model.logits().copy()  # each continuation begins from these, and overwrites them
+            for continuation in continuations:
+                if len(model.cached) < len(tokens):  # a recurrent model's state can't be cut back
+                    self._read(request.id, tokens)
+                sums.append(self._log_probability(after_prompt, continuation, len(tokens)))
                 self._tell(protocol.ReadingPrompt(request.id, len(tokens), len(tokens)))
         except Cancelled:
             sums = []
@@ -242,34 +238,20 @@ class Desk:
         seconds = time.monotonic() - started
         return protocol.Scored(request.id, tuple(sums), counts, len(tokens), reused, seconds)
 
-    def _rest(self, start: int, group: Sequence[Sequence[int]]) -> list[float]:
-        """Log-probability of all tokens but the first of each continuation, which begin at position `start`."""
+    def _log_probability(self, after_prompt: Logits, continuation: Sequence[int], start: int) -> float:
+        """Of a continuation that begins at position `start`, computed after the prompt and then cut off again.
+
+        Continuations computed together, each in a sequence of its own, would lie between one another in the cache,
+        and their scores then depend on their order (by 0.2 for fifteen tokens).
+        """
         model = self._ready
-        sums = [0.0] * len(group)
-        rows = [
-            (Row(token, start + at, 1 + which, True), continuation[at + 1])
-            for which, continuation in enumerate(group)
-            for at, token in enumerate(continuation[:-1])
-        ]
-        model.share(len(group))
+        total = log_probability(after_prompt, continuation[0]) if continuation else 0.0
         try:
-            for begin in range(0, len(rows), SCORED_ROWS):
-                batch = rows[begin : begin + SCORED_ROWS]
-                model.decode([row for row, _ in batch])
-                for at, (row, following) in enumerate(batch):
-                    sums[row.sequence - 1] += log_probability(model.logits(at), following)
+            for begin in range(0, len(continuation) - 1, SCORED_ROWS):
+                end = min(begin + SCORED_ROWS, len(continuation) - 1)
+                model.decode([Row(continuation[at], start + at, True) for at in range(begin, end)])
+                for at in range(begin, end):
+                    total += log_probability(model.logits(at - begin), continuation[at + 1])
         finally:
-            model.unshare()
-        return sums
-
-
-def _groups(continuations: Sequence[list[int]], room: int) -> Iterable[list[list[int]]]:
-    """Continuations in order, in groups that the cache has room for beside the prompt."""
-    group: list[list[int]] = []
-    for continuation in continuations:
-        if group and (len(group) == SCORED_AT_ONCE or sum(map(len, group)) + len(continuation) > room):
-            yield group
-            group = []
-        group.append(continuation)
-    if group:
-        yield group
+            model.cut_back()
+        return total

@@ -2,7 +2,7 @@
 
 Started by `agent.engine` as `python -m agent.engine_worker`; the messages are in `agent.protocol`. This is the only
 module that imports llama_cpp, and it uses the C interface: the high-level class can neither stop in the middle of a
-prompt nor share one prompt's KV cache between continuations, and keeps the logits of every token to score one.
+prompt nor keep a prompt's KV cache while it tries continuations, and to score one it keeps every token's logits.
 
 A thread reads the requests, so that a cancel is seen while the main thread computes. The process ends with its
 standard input: nothing is left running when the application dies.
@@ -27,7 +27,7 @@ from llama_cpp import llama_cpp as llama
 from numpy.typing import NDArray
 
 from agent import protocol
-from agent.engine_desk import SCORED_AT_ONCE, Cancelled, Desk, Refused, Row
+from agent.engine_desk import Cancelled, Desk, Refused, Row
 from agent.protocol import Part, Request
 from agent.sampling import Logits, Tokens
 
@@ -35,8 +35,8 @@ BATCH = 256
 """Tokens read at once: 512 was 2 % faster and twice the compute buffer, 64 10 % slower (SmolLM2-135M, 2 cores)."""
 
 
-PROMPT = 0
-"""The sequence of the KV cache that holds the prompt; continuations being scored come after it."""
+_SEQUENCE = 0
+"""The one sequence of the KV cache."""
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
 """llama.cpp's llama_token_data."""
@@ -101,10 +101,10 @@ class Model:
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = min(context, self.trained_context)
         parameters.n_batch = parameters.n_ubatch = BATCH
-        parameters.n_seq_max = 1 + SCORED_AT_ONCE
-        parameters.kv_unified = True  # one cache for all sequences: otherwise each has an n_seq_max-th of the context
         parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        # Off, logits are the same to the bit however a prompt is split over batches and whatever of it was cached;
+        # on, they moved by up to 2.3, and it was no faster (SmolLM2-135M Q4_1: 282 and 275 tokens/s).
+        parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.type_k = parameters.type_v = llama.GGML_TYPE_F16
         parameters.abort_callback = self._cancelled
         return parameters
@@ -187,10 +187,14 @@ class Model:
         return self._cut(same)
 
     def _cut(self, length: int) -> int:
-        if not llama.llama_memory_seq_rm(self._memory, PROMPT, length, -1):
+        if not llama.llama_memory_seq_rm(self._memory, _SEQUENCE, length, -1):
             self.forget()  # a recurrent model's state can't be cut
         del self.cached[length:]
         return len(self.cached)
+
+    def cut_back(self) -> None:
+        """Drop from the cache what was computed beyond `cached`."""
+        self._cut(len(self.cached))
 
     def forget(self) -> None:
         """Empty the cache."""
@@ -203,13 +207,13 @@ class Model:
         while len(self.cached) < len(tokens):
             start = len(self.cached)
             end = min(start + BATCH, len(tokens))
-            self.decode([Row(tokens[at], at, PROMPT, at == len(tokens) - 1) for at in range(start, end)])
+            self.decode([Row(tokens[at], at, at == len(tokens) - 1) for at in range(start, end)])
             self.cached.extend(tokens[start:end])
             yield end
 
     def append(self, token: int) -> None:
         """Read one token more, the one that was generated. Raises Cancelled."""
-        self.decode([Row(token, len(self.cached), PROMPT, True)])
+        self.decode([Row(token, len(self.cached), True)])
         self.cached.append(token)
 
     def decode(self, rows: Sequence[Row]) -> None:
@@ -220,12 +224,12 @@ class Model:
             batch.token[at] = row.token
             batch.pos[at] = row.position
             batch.n_seq_id[at] = 1
-            batch.seq_id[at][0] = row.sequence
+            batch.seq_id[at][0] = _SEQUENCE
             batch.logits[at] = row.logits
         status = llama.llama_decode(self._context, batch)
         if status == 0:
             return
-        self._cut(len(self.cached))
+        self.cut_back()
         aborted = 2
         if status == aborted:
             raise Cancelled
@@ -240,16 +244,6 @@ class Model:
     def grammar(self, source: str) -> Grammar:
         """A grammar for one generation."""
         return Grammar(self._vocabulary, source)
-
-    def share(self, sequences: int) -> None:
-        """Let sequences 1 to `sequences` begin with the prompt, without computing or copying."""
-        for sequence in range(1, sequences + 1):
-            llama.llama_memory_seq_cp(self._memory, PROMPT, sequence, -1, -1)
-
-    def unshare(self) -> None:
-        """Drop all sequences but the prompt's."""
-        for sequence in range(1, SCORED_AT_ONCE + 1):
-            llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
 
 class Grammar:

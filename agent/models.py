@@ -122,7 +122,8 @@ def memory_need(header: GgufHeader, context: int) -> MemoryNeed:
     value = header.figure("attention.value_length") or width
     cached = header.figure("block_count") * (header.figure("attention.head_count_kv") or heads) * (key + value)
     vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0)
-    widest = max(vocabulary, 4 * header.figure("feed_forward_length"))
+    # For each token of a batch, whichever is the most: its logits, its attention to the whole context, its feed-forward
+    widest = max(vocabulary, heads * context, 4 * header.figure("feed_forward_length"))
     return MemoryNeed(weights=header.file_size, cache=cached * 2 * context, compute=_BATCH * widest * 4)
 
 
