@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from desktop.folders import default_data
 from desktop.terminal import DataOption, LibraryOption, say
 from index.errors import TebikiError
 
@@ -57,6 +61,15 @@ def add_verbs() -> None:
     app.command("doctor")(doctor.command)
 
 
+def logged() -> Path:
+    """Append the trace of the exception at hand to a log file; return its path."""
+    path = default_data() / "log" / "command-line.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{datetime.now().astimezone().isoformat()} {sys.argv}\n{traceback.format_exc()}\n")
+    return path
+
+
 def main() -> NoReturn:
     """Entry point: run, and turn what the user can mend into one line and exit status 1."""
     # Two libraries that spin on two cores at once run ten times slower than one; must be set before either is loaded.
@@ -73,6 +86,10 @@ def main() -> NoReturn:
         sys.exit(1)
     except OSError as error:
         say(f"tebiki: {error.strerror or error}: {error.filename or 'the system refused'}")
+        sys.exit(1)
+    except Exception as error:
+        # The last resort: one line for the person, the trace for whoever mends it.
+        say(f"tebiki: unforeseen: {type(error).__name__}: {error}. The trace is in {logged()}")
         sys.exit(1)
     sys.exit(0)
 

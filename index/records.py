@@ -78,7 +78,7 @@ class Manual:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stored section. `start` is its offset in the source text; `text` is all of it; `blocks` lie within `text`."""
+    """A stored section. `start` is its offset in the source text; `text` is all of it."""
 
     id: int
     manual_id: int
@@ -90,7 +90,6 @@ class Section:
     start: int
     text: str
     language: Language
-    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

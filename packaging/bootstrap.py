@@ -1,10 +1,10 @@
-"""Set up everything Tebiki needs in `.venv`, with nothing but Python's standard library; then do nothing on the next call.
+"""Set up everything Tebiki needs in `.venv`, with Python's standard library alone; nothing to do on the next call.
 
     python3 packaging/bootstrap.py          what the program needs
     python3 packaging/bootstrap.py --dev    and what its tests and gates need
 
 Comes in: the pinned versions of packaging/locks. Goes out: `.venv`, with a stamp that names what was installed, so that
-the next start takes no time. Missing system libraries are installed when root on Debian or Ubuntu, else named in one line.
+the next start takes no time. Missing system libraries are installed when root on Debian or Ubuntu, else named.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def has_venv() -> bool:
 
 
 def system_packages() -> None:
-    """Install what is missing when root on Debian or Ubuntu; otherwise name it in one line and go on if that can work."""
+    """Install what is missing when root on Debian or Ubuntu; else name it in one line and go on if that can work."""
     missing = missing_packages()
     if not missing:
         return
@@ -115,7 +115,7 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 
 def is_installed(files: Sequence[Path]) -> bool:
-    """Every wanted lock is in the stamp as it is now (a `.venv` with more, such as the tests' tools, serves as well)."""
+    """Every wanted lock is in the stamp as it is now (a `.venv` with more serves as well)."""
     if not (STAMP.is_file() and PYTHON.exists()):
         return False
     return set(fingerprint(files).splitlines()) <= set(STAMP.read_text(encoding="utf-8").splitlines())
@@ -184,7 +184,7 @@ def progress_of(lines: Iterable[str]) -> Iterator[str]:
 
 
 def install(files: Sequence[Path]) -> None:
-    """Install the locks exactly as pinned (no resolver: `--no-deps`), then the project itself as an editable package."""
+    """Install the locks exactly as pinned (`--no-deps`: no resolver), then the project itself, editable."""
     STAMP.unlink(missing_ok=True)
     make_venv()
     pip("--upgrade", "pip>=24")
@@ -198,7 +198,7 @@ def install(files: Sequence[Path]) -> None:
 def main(arguments: Sequence[str]) -> int:
     files = wanted("--dev" in arguments)
     try:
-        if sys.version_info < (3, 11):
+        if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python would run
             raise SetupFailed(f"Tebiki needs Python 3.11 or later; this is {sys.version.split()[0]}.")
         if is_installed(files):
             return 0

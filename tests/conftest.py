@@ -1,4 +1,4 @@
-"""What every test may use: the command line as a process with folders of its own, and real manuals where they are cached."""
+"""What every test may use: the command line as a process with folders of its own, and real manuals if cached."""
 
 from __future__ import annotations
 

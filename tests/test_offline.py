@@ -1,4 +1,4 @@
-"""The whole path on real manuals with no network at all: every call runs in a network namespace without an interface."""
+"""The whole path on real manuals with no network at all: each call runs in a namespace without an interface."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def test_a_japanese_question_is_answered_with_a_quote_that_is_there(debian: Path
     assert "sudo" in cited(debian, answer)
 
 
-@pytest.mark.parametrize("question", ["Who painted the ceiling of the Sistine Chapel?", "How do I bake sourdough bread?"])
+@pytest.mark.parametrize(
+    "question", ["Who painted the ceiling of the Sistine Chapel?", "How do I bake sourdough bread?"]
+)
 def test_a_question_about_something_else_is_refused(slurm: Path, question: str) -> None:
     answer = offline("ask", question, "--library", slurm)
     assert answer["abstained"]

@@ -1,7 +1,7 @@
 """Do exam questions stand in training text? Comes in: texts and questions. Goes out: the leaks, by name.
 
-A leak is a run of words (in Japanese, of characters) that a question shares with a text: 13 words is the length that the
-GPT-3 paper and lm-evaluation-harness use. Options count too, since they carry the wording of the right answer.
+A leak is a run of words (in Japanese, of characters) that a question shares with a text: 13 words is the length that
+the GPT-3 paper and lm-evaluation-harness use. Options count too, since they carry the wording of the right answer.
 """
 
 from __future__ import annotations

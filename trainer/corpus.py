@@ -1,6 +1,6 @@
-"""The first stage: text for continual pre-training. Comes in: a library. Goes out: `corpus/documents.jsonl`, one section a line.
+"""The first stage: text for continual pre-training. Comes in: a library. Goes out: `corpus/documents.jsonl`.
 
-Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections that say the same
+One section a line. Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections that say the same
 (white space and width of characters aside) are taken once. Exam questions found in the text stop the run.
 """
 
@@ -24,6 +24,14 @@ from trainer.run_config import Run
 
 class QuestionsLeaked(TebikiError):
     """Exam questions stand in the text that would be trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionBlocks:
+    """A stored section with its blocks."""
+
+    section: Section
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +59,9 @@ def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
     """Run the stage; None when what is there is current. Raises QuestionsLeaked, LibraryMissing, BankInvalid."""
     folder = run.out / "corpus"
     with Library.open(run.library) as library:
-        sections = [section for section in all_sections(library) if section.language in run.corpus.languages]
+        sections = [one for one in all_sections(library) if one.section.language in run.corpus.languages]
     inputs = {
-        "library": text_hash(*(section.text for section in sections)),
+        "library": text_hash(*(one.section.text for one in sections)),
         "banks": {bank.name: file_hash(bank) for bank in run.banks},
         "settings": run.corpus.model_dump(mode="json"),
     }
@@ -69,18 +77,21 @@ def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
     return figures
 
 
-def all_sections(library: Library) -> Iterator[Section]:
+def all_sections(library: Library) -> Iterator[SectionBlocks]:
     """Every section of the library, manual by manual in reading order."""
     for manual in library.manuals():
-        yield from library.sections(manual.id)
+        for source in library.sources(manual.id):
+            for section in library.sections(manual.id, source):
+                yield SectionBlocks(section, library.blocks(section.id))
 
 
-def select(sections: list[Section], shortest: int) -> tuple[list[CorpusDocument], CorpusFigures]:
+def select(sections: list[SectionBlocks], shortest: int) -> tuple[list[CorpusDocument], CorpusFigures]:
     """The sections worth training on, each once."""
     seen: set[str] = set()
     documents: list[CorpusDocument] = []
     short = repeated = 0
-    for section in sections:
+    for one in sections:
+        section = one.section
         if len(section.text) < shortest:
             short += 1
             continue
@@ -89,20 +100,20 @@ def select(sections: list[Section], shortest: int) -> tuple[list[CorpusDocument]
             repeated += 1
             continue
         seen.add(same)
-        text = " > ".join(section.heading) + "\n\n" + with_tables_as_html(section)
+        text = " > ".join(section.heading) + "\n\n" + with_tables_as_html(section.text, one.blocks)
         documents.append(CorpusDocument(section.manual, section.source, section.heading, section.language, text))
-    return documents, CorpusFigures(len(documents), sum(len(one.text) for one in documents), short, repeated)
+    return documents, CorpusFigures(len(documents), sum(len(document.text) for document in documents), short, repeated)
 
 
-def with_tables_as_html(section: Section) -> str:
-    """The section's text with each table block as an HTML table; everything else as it stands."""
+def with_tables_as_html(text: str, blocks: tuple[Block, ...]) -> str:
+    """A section's text with each table block as an HTML table; everything else as it stands."""
     parts: list[str] = []
     at = 0
-    for block in section.blocks:
+    for block in blocks:
         if block.kind == "table":
-            parts += [section.text[at : block.start], html_table(section.text[block.start : block.end], block)]
+            parts += [text[at : block.start], html_table(text[block.start : block.end], block)]
             at = block.end
-    return "".join([*parts, section.text[at:]])
+    return "".join([*parts, text[at:]])
 
 
 def html_table(text: str, block: Block) -> str:

@@ -1,13 +1,13 @@
 """One TOML file describes a run. Comes in: the file. Goes out: `Run`, checked, with paths made absolute.
 
-    name = "night-watch"
-    out = "runs/night-watch"            # where the stages write; relative to this file
-    library = "~/.local/share/tebiki/library"
-    banks = ["bank/en.jsonl"]           # exam banks that must not leak into training
+name = "night-watch"
+out = "runs/night-watch"            # where the stages write; relative to this file
+library = "~/.local/share/tebiki/library"
+banks = ["bank/en.jsonl"]           # exam banks that must not leak into training
 
-    [corpus]
-    languages = ["en", "ja"]
-    shortest = 40                       # characters; shorter sections are left out
+[corpus]
+languages = ["en", "ja"]
+shortest = 40                       # characters; shorter sections are left out
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ class CorpusSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     languages: tuple[Language, ...] = ("en", "ja")
-    shortest: int = Field(40, ge=1, description="Characters; shorter sections are left out.")
-    shared_words: int = Field(13, ge=5, description="Words in a row shared with a bank's question that stop the run.")
-    shared_characters: int = Field(30, ge=10, description="The same for Japanese, in characters.")
+    shortest: int = Field(default=40, ge=1, description="Characters; shorter sections are left out.")
+    shared_words: int = Field(
+        default=13, ge=5, description="Words in a row shared with a bank's question that stop the run."
+    )
+    shared_characters: int = Field(default=30, ge=10, description="The same for Japanese, in characters.")
 
 
 class Run(BaseModel):

@@ -54,10 +54,10 @@ def ask(
     on_event: Callable[[Event], None] | None = None,
 ) -> Answer:
     """Open library and engine, ask, close. The question is looked at before the model is loaded."""
-    from agent.assistant import Assistant, checked_question
+    from agent.assistant import Assistant, check
     from index.library import Library
 
-    checked_question(question)
+    check(question)
     with Library.open(folders.library) as library, engine_for(settings, folders, model) as engine, stoppable() as stop:
         assistant = Assistant(library, engine)
         return assistant.ask(question, on_event=on_event or (lambda _: None), cancelled=stop.is_set)
@@ -68,7 +68,7 @@ def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engin
     from agent.engine import Engine
     from agent.models import resolve_model
 
-    path = resolve_model(model or settings.model, data=folders.data)
+    path = resolve_model(model or settings.model, folders.data / "models")
     return Engine(path, threads=settings.threads or None)
 
 
@@ -89,8 +89,6 @@ def show_event(event: Event) -> None:
 
 def show_end(answer: Answer) -> None:
     """What follows the streamed text: sources, or the nearest passages of a refusal."""
-    if not answer.phrased:
-        print(answer.text, end="")
     print()
     if answer.citations:
         print()

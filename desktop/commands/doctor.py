@@ -53,7 +53,7 @@ def examine(settings: Settings, folders: Folders) -> Iterator[Finding]:
         program,
         machine,
         lambda: space(folders),
-        lambda: window_libraries(),
+        window_libraries,
         engine,
         lambda: model(settings, folders),
         embedder,
@@ -89,28 +89,34 @@ def cpu_flags() -> list[str]:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
-    return next((line.split(":")[1].split() for line in text.splitlines() if line.startswith(("flags", "Features"))), [])
+    return next(
+        (line.split(":")[1].split() for line in text.splitlines() if line.startswith(("flags", "Features"))), []
+    )
 
 
 def space(folders: Folders) -> Finding:
     place = next(path for path in (folders.library, *folders.library.parents) if path.exists())
     free = shutil.disk_usage(place).free // MEBIBYTE
-    return Finding("disk", free >= 500, f"{free} MiB free for {folders.library}", "free some space, or use --library DIR")
+    return Finding(
+        "disk", free >= 500, f"{free} MiB free for {folders.library}", "free some space, or use --library DIR"
+    )
 
 
 def window_libraries() -> Finding:
     """Whether Qt can start here, tried in a child so that a missing library can't end this process."""
     script = "from PySide6.QtWidgets import QApplication; QApplication([])"
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = child(script, environment)
-    detail = "Qt starts" if not done else done
-    return Finding("window", not done, detail, "install the system libraries that 'python3 packaging/bootstrap.py' names")
+    trouble = child(script, environment)
+    mend = "install the system libraries that 'python3 packaging/bootstrap.py' names"
+    return Finding("window", not trouble, trouble or "Qt starts", mend)
 
 
 def engine() -> Finding:
     done = child("import llama_cpp; print(llama_cpp.__version__)", dict(os.environ))
     version = importlib.metadata.version("llama-cpp-python")
-    return Finding("engine", not done, done or f"llama-cpp-python {version} loads", "run 'make run' again after deleting .venv")
+    return Finding(
+        "engine", not done, done or f"llama-cpp-python {version} loads", "run 'make run' again after deleting .venv"
+    )
 
 
 def child(script: str, environment: dict[str, str]) -> str:
@@ -126,7 +132,7 @@ def child(script: str, environment: dict[str, str]) -> str:
 def model(settings: Settings, folders: Folders) -> Finding:
     from agent.models import resolve_model
 
-    path = resolve_model(settings.model, data=folders.data)
+    path = resolve_model(settings.model, folders.data / "models")
     return Finding("model", True, f"{settings.model}: {path.name}, {path.stat().st_size // MEBIBYTE} MiB")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -38,14 +39,17 @@ def take_command(
     bank: Annotated[Path, typer.Argument(metavar="BANK.jsonl", help="Question bank, one JSON object a line.")],
     library: LibraryOption = None,
     model: ModelOption = None,
-    mode: Annotated[str, typer.Option("--mode", metavar="closed|rag|agent", help="What the model may look at.")] = "agent",
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="closed|rag|agent", help="What the model may look at.")
+    ] = "agent",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the JSON there too.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model sit an exam: from memory (closed), with one search (rag), or searching as it likes (agent)."""
-    from agent.bank import load_bank
     from agent.exam import take
+
+    from agent.bank import load_bank
     from index.library import Library
 
     chosen = exam_mode(mode)
@@ -65,12 +69,13 @@ def take_command(
 
 
 def exam_mode(name: str) -> Mode:
-    if name == "closed" or name == "rag" or name == "agent":
-        return name
+    for mode in get_args(Mode):
+        if mode == name:
+            return cast(Mode, mode)
     raise typer.BadParameter(f"'{name}' is not one of closed, rag, agent.", param_hint="--mode")
 
 
-def counter(total: int):  # type: ignore[no-untyped-def]
+def counter(total: int) -> Callable[[ExamItem], None]:
     """A callback that shows how many questions are answered and right so far."""
     seen: list[ExamItem] = []
 

@@ -52,7 +52,7 @@ def nothing_came_of(report: ImportReport) -> bool:
 
 def tell(report: ImportReport) -> None:
     for one in report.skipped:
-        say(f"Skipped {one.path}: {one.reason}")
+        say(f"Skipped: {one.reason}")
     end = "Stopped; what was read is kept" if report.cancelled else "Done"
     print(
         f"{end}: {report.manuals} manuals, {report.sections} sections, {report.passages} passages in "
@@ -71,7 +71,12 @@ class progress_shown:  # noqa: N801 - a context manager that reads like a functi
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-            columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[current]}"))
+            columns = (
+                TextColumn("{task.description:10}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[current]}"),
+            )
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Callable[[ImportProgress], None]:

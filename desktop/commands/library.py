@@ -45,7 +45,9 @@ def list_command(library: LibraryOption = None, as_json: JsonOption = False) -> 
 
     table = Table(title=None, box=None, pad_edge=False)
     for name in ("ID", "Title", "Language", "Version", "Files", "Sections", "Passages", "Embedded"):
-        table.add_column(name, justify="right" if name in ("ID", "Files", "Sections", "Passages", "Embedded") else "left")
+        table.add_column(
+            name, justify="right" if name in ("ID", "Files", "Sections", "Passages", "Embedded") else "left"
+        )
     for one in manuals:
         share = f"{100 * one.embedded // max(one.passages, 1)} %"
         counts = (str(one.files), str(one.sections), str(one.passages), share)
@@ -75,10 +77,9 @@ def text_command(
 ) -> None:
     """The text of one file as it was read: a citation's `start` and `end` count characters in it."""
     with open_library(library) as opened:
-        try:
-            text = opened.source_text(manual, source)
-        except KeyError:
-            raise NoSuchManual(f"Manual {manual} of {opened.folder} has no file '{source}'.") from None
+        if source not in opened.sources(manual):
+            raise NoSuchManual(f"Manual {manual} of {opened.folder} has no file '{source}'.")
+        text = opened.source_text(manual, source)
     if as_json:
         print_json({"manual": str(manual), "source": source, "text": text})
     else:

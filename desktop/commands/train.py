@@ -1,4 +1,4 @@
-"""`tebiki train STAGE|run CONFIG.toml`: hands over to the trainer, which is a program of its own (it may need torch)."""
+"""`tebiki train STAGE|run CONFIG.toml`: hands over to the trainer, a program of its own (it may need torch)."""
 
 from __future__ import annotations
 

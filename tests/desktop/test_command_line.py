@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT, Tebiki
 
-PAGE = """<html><head><title>{title} - Night Watch Manual</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"""
+PAGE = """<html><head><title>{title} - Night Watch</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"""
 PAGES = {
     "hold.html": ("Holding a job", "A job whose hold attribute is set waits until the operator releases it with relq."),
     "ports.html": ("Port numbers", "The event service of Night Watch listens on port 24680/tcp."),
@@ -48,7 +48,9 @@ def test_every_verb_has_help(tebiki: Tebiki, verb: tuple[str, ...]) -> None:
     assert "Usage" in done.out
 
 
-def test_import_prints_what_it_did_and_a_second_import_changes_nothing(tebiki: Tebiki, manual: Path, tmp_path: Path) -> None:
+def test_import_prints_what_it_did_and_a_second_import_changes_nothing(
+    tebiki: Tebiki, manual: Path, tmp_path: Path
+) -> None:
     first = tebiki("import", manual, "--library", tmp_path / "new", "--json").json
     assert {"manuals", "sections", "passages", "unchanged", "seconds", "embedded", "skipped"} <= set(first)
     assert (first["manuals"], first["sections"], first["unchanged"], first["skipped"]) == (1, 3, 0, [])
@@ -98,7 +100,9 @@ def test_a_model_sits_an_exam(tebiki: Tebiki, library: Path, tmp_path: Path, mod
         "options": ["24680/tcp", "80/tcp", "22/tcp", "5432/tcp"], "answer": 0,
     }  # fmt: skip
     bank.write_text(json.dumps(question) + "\n", encoding="utf-8")
-    result = tebiki("exam", "take", bank, "--library", library, "--mode", mode, "--out", tmp_path / "out.json", "--json").json
+    result = tebiki(
+        "exam", "take", bank, "--library", library, "--mode", mode, "--out", tmp_path / "out.json", "--json"
+    ).json
     assert result["n"] == 1
     assert set(result["items"][0]) == {"id", "chosen", "answer", "right", "searches", "citations", "seconds"}
     assert (result["items"][0]["searches"] > 0) == (mode != "closed")
@@ -186,7 +190,10 @@ def test_an_archive_whose_names_climb_out_is_refused_by_entry(tebiki: Tebiki, tm
 
 def test_an_archive_bomb_is_refused(tebiki: Tebiki, tmp_path: Path) -> None:
     archive = tmp_path / "bomb.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file, file.open("bomb.txt", "w", force_zip64=True) as entry:
+    with (
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("bomb.txt", "w", force_zip64=True) as entry,
+    ):
         for _ in range(300):
             entry.write(b"\0" * 1_000_000)
     assert "bomb" in refused(tebiki, "import", archive, "--library", tmp_path / "lib")
@@ -202,7 +209,8 @@ def test_a_text_file_of_200_megabytes_is_refused(tebiki: Tebiki, tmp_path: Path)
 
 def test_cp932_declared_as_utf8_is_read_as_what_it_is(tebiki: Tebiki, tmp_path: Path) -> None:
     page = tmp_path / "保留.html"
-    text = '<html><head><meta charset="utf-8"><title>保留</title></head><body><h1>保留</h1><p>ジョブの実行を保留する。</p></body></html>'
+    head = '<html><head><meta charset="utf-8"><title>保留</title></head>'
+    text = head + "<body><h1>保留</h1><p>ジョブの実行を保留する。</p></body></html>"
     page.write_bytes(text.encode("cp932"))
     assert tebiki("import", page, "--library", tmp_path / "lib").status == 0
     (hit,) = tebiki("search", "保留", "--library", tmp_path / "lib", "--json").json
@@ -230,7 +238,9 @@ def gguf_header(tensors: int, **values: int | str) -> bytes:
     return out
 
 
-def test_a_model_too_large_for_the_memory_is_refused_with_the_figures(tebiki: Tebiki, library: Path, tmp_path: Path) -> None:
+def test_a_model_too_large_for_the_memory_is_refused_with_the_figures(
+    tebiki: Tebiki, library: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "huge.gguf"
     shape = {"llama__block_count": 80, "llama__context_length": 8192, "llama__embedding_length": 8192}
     heads = {"llama__attention__head_count": 64, "llama__attention__head_count_kv": 8}
@@ -286,7 +296,17 @@ def test_a_stopped_import_keeps_what_was_read(tebiki: Tebiki, tmp_path: Path) ->
     folder.mkdir()
     for number in range(300):
         (folder / f"page{number:03}.html").write_text(PAGE.format(title=f"Page {number}", text="word " * 400))
-    command = [sys.executable, "-m", "desktop", "import", folder, "--library", tmp_path / "lib", "--json", "--progress-json"]
+    command = [
+        sys.executable,
+        "-m",
+        "desktop",
+        "import",
+        folder,
+        "--library",
+        tmp_path / "lib",
+        "--json",
+        "--progress-json",
+    ]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert run.stderr is not None
     for line in run.stderr:
@@ -305,7 +325,9 @@ def test_a_stopped_import_keeps_what_was_read(tebiki: Tebiki, tmp_path: Path) ->
     assert again["sections"] + again["unchanged"] == 300
 
 
-def test_a_bank_with_a_bad_line_is_named_by_line_and_nothing_of_it_used(tebiki: Tebiki, library: Path, tmp_path: Path) -> None:
+def test_a_bank_with_a_bad_line_is_named_by_line_and_nothing_of_it_used(
+    tebiki: Tebiki, library: Path, tmp_path: Path
+) -> None:
     bank = tmp_path / "bank.jsonl"
     good = {"id": "a", "lang": "en", "level": "engineer", "question": "?", "options": ["a", "b", "c", "d"], "answer": 0}
     bank.write_text(f"{json.dumps(good)}\n{json.dumps({**good, 'id': 'b', 'answer': 4})}\n", encoding="utf-8")
