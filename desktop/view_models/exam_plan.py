@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.bank import SITTINGS
+from agent.bank import draw as draw_level
 from agent.records import Level, LevelScore, Question
 from index.records import Language
 
-PASS_SHARE = 0.7
-LEVELS: tuple[Level, ...] = ("engineer", "professional", "consultant")
-
-FORMATS: Mapping[Level, tuple[int, int]] = {"engineer": (20, 40), "professional": (30, 60), "consultant": (30, 60)}
-"""Questions and minutes of each level's exam (the vendor's published format)."""
+LEVELS: tuple[Level, ...] = tuple(SITTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,26 @@ class Plan:
 def plan(bank: Sequence[Question], language: Language, level: Level) -> Plan | None:
     """The sitting that this bank allows; None where it has no question of that language and level."""
     have = sum(1 for one in bank if one.lang == language and one.level == level)
-    full, minutes = FORMATS[level]
+    full = SITTINGS[level]
     if not have:
         return None
-    count = min(have, full)
-    return Plan(language, level, count, math.ceil(minutes * 60 * count / full / 60) * 60)
+    count = min(have, full.questions)
+    return Plan(language, level, count, math.ceil(full.minutes * count / full.questions) * 60)
 
 
 def draw(bank: Sequence[Question], chosen: Plan, seed: int) -> list[Question]:
     """The questions of one sitting, in random order; the same seed draws the same ones."""
-    fitting = [one for one in bank if one.lang == chosen.language and one.level == chosen.level]
-    return random.Random(seed).sample(fitting, chosen.questions)
+    return draw_level([one for one in bank if one.lang == chosen.language], chosen.level, chosen.questions, seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`correct` of `n`; unanswered questions count as wrong. `passed` means PASS_SHARE or better."""
+    """`correct` of `n`; unanswered questions count as wrong. `passing` is the share that passes."""
 
     n: int
     correct: int
     by_level: Mapping[Level, LevelScore]
+    passing: float
 
     @property
     def share(self) -> float:
@@ -59,7 +56,7 @@ class Score:
     @property
     def passed(self) -> bool:
         """Whether the share reaches the pass mark."""
-        return self.n > 0 and self.correct >= math.ceil(PASS_SHARE * self.n - 1e-9)
+        return self.n > 0 and self.correct >= math.ceil(self.passing * self.n - 1e-9)
 
 
 def score(questions: Sequence[Question], chosen: Mapping[int, int]) -> Score:
@@ -70,7 +67,8 @@ def score(questions: Sequence[Question], chosen: Mapping[int, int]) -> Score:
         right = sum(1 for place in places if chosen.get(place) == questions[place].answer)
         if places:
             by_level[level] = LevelScore(len(places), right, right / len(places))
-    return Score(len(questions), sum(one.correct for one in by_level.values()), by_level)
+    passing = max((SITTINGS[level].passing for level in by_level), default=1.0)
+    return Score(len(questions), sum(one.correct for one in by_level.values()), by_level, passing)
 
 
 def clock(seconds: float) -> str:

@@ -1,0 +1,93 @@
+"""What answers questions: a library and an engine, owned by one lane of work and used from its thread alone.
+
+The engine is started in the background when the window opens. Where no model can run, questions are still answered with
+the evidence itself. It knows nothing of Qt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.records import Answer, Event, Turn
+from desktop.folders import Folders
+from index.errors import TebikiError
+
+if TYPE_CHECKING:
+    from agent.assistant import Assistant
+    from agent.engine import Engine
+    from index.library import Library
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The engine as it is after its start: the model's name, or the sentence that says why there is none."""
+
+    model: str
+    problem: str = ""
+
+
+class Answering:
+    """Opens what it needs at the first use; `library_changed` makes the next question see new manuals."""
+
+    def __init__(self, folders: Folders, model: str, threads: int = 0) -> None:
+        self._folders, self._model, self._threads = folders, model, threads
+        self._library: Library | None = None
+        self._engine: Engine | None = None
+
+    def start_engine(self) -> EngineReady:
+        """Load the model; where it can't be loaded, questions are answered without it."""
+        from agent.engine import Engine
+        from agent.models import resolve_model
+
+        try:
+            engine = Engine(resolve_model(self._model, self._folders.data / "models"), threads=self._threads or None)
+            engine.start()
+        except TebikiError as error:
+            log.warning("no model: %s", error)
+            return EngineReady("", str(error))
+        self._engine = engine
+        return EngineReady(engine.info.name)
+
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        on_event: Callable[[Event], None],
+        cancelled: Callable[[], bool],
+    ) -> Answer:
+        """Answer one question. Raises TebikiError with a sentence for the user."""
+        return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled)
+
+    def warm(self) -> None:
+        """Open the library and let the model read the fixed part of its prompt, so that the first question need not
+        wait for either. Does nothing where there is no library yet."""
+        try:
+            self._assistant().warm()
+        except TebikiError as error:
+            log.info("not warmed: %s", error)
+
+    def library_changed(self) -> None:
+        """Close the library; the next question opens it as it is then."""
+        if self._library is not None:
+            self._library.close()
+            self._library = None
+
+    def close(self) -> None:
+        """Close library and engine."""
+        self.library_changed()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _assistant(self) -> Assistant:
+        from agent.assistant import Assistant
+        from index.library import Library
+
+        if self._library is None:
+            self._library = Library.open(self._folders.library)
+        return Assistant(self._library, self._engine, examples=self._model != "tuned")

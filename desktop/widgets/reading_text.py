@@ -1,0 +1,153 @@
+"""A section or a quote laid out for reading: prose, tables as tables, code in a monospaced font, the quote marked."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QMouseEvent,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextLength,
+    QTextTableFormat,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
+
+from desktop.theme import Theme, code_font
+from desktop.view_models.section_text import Part, Span, cut, parts
+
+QUOTE_ANCHOR = "quote"
+
+
+class FlowText(QTextBrowser):
+    """Text as high as its content, without scroll bars of its own; the wheel scrolls what it stands in.
+
+    `clicked` is a plain click that neither selected anything nor hit a link.
+    """
+
+    clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def append_text(self, text: str) -> None:
+        """Add to the end; what stands there already is not laid out again."""
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(text)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if not self.textCursor().hasSelection() and not self.anchorAt(event.position().toPoint()):
+            self.clicked.emit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(max(math.ceil(self.document().size().height()), self.fontMetrics().height()) + 2)
+
+
+def lay_out(document: QTextDocument, text: str, theme: Theme, marked: Span | None = None) -> None:
+    """Fill `document` with `text`; the marked span is highlighted and carries the anchor QUOTE_ANCHOR."""
+    document.clear()
+    document.setUndoRedoEnabled(False)
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    for number, part in enumerate(parts(text)):
+        if number:
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor.insertBlock(_paragraph(theme))
+        else:
+            cursor.setBlockFormat(_paragraph(theme))
+        if part.kind == "table":
+            _table(cursor, text, part, theme, marked)
+        else:
+            _block(cursor, text, part, theme, marked)
+    cursor.endEditBlock()
+
+
+def _paragraph(theme: Theme) -> QTextBlockFormat:
+    made = QTextBlockFormat()
+    made.setBottomMargin(theme.points * 0.8)
+    made.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+    return made
+
+
+def _block(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None) -> None:
+    plain = QTextCharFormat()
+    plain.setForeground(QColor(theme.colours["text"]))
+    if part.kind == "code":
+        plain.setFont(code_font(theme.points * 0.95))
+        made = _paragraph(theme)
+        made.setBackground(QColor(theme.colours["hover"]))
+        made.setNonBreakableLines(False)
+        made.setLeftMargin(8)
+        cursor.setBlockFormat(made)
+    _insert(cursor, text, part.start, part.end, plain, theme, marked)
+
+
+def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None) -> None:
+    columns = max(len(row) for row in part.rows)
+    form = QTextTableFormat()
+    form.setCellPadding(6)
+    form.setCellSpacing(0)
+    form.setBorder(1)
+    form.setBorderCollapse(True)
+    form.setBorderBrush(QColor(theme.colours["line"]))
+    form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+    form.setHeaderRowCount(1)
+    form.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+    form.setBottomMargin(theme.points)
+    table = cursor.insertTable(len(part.rows), columns, form)
+    for row, cells in enumerate(part.rows):
+        for column in range(columns):
+            place = table.cellAt(row, column)
+            plain = QTextCharFormat()
+            plain.setForeground(QColor(theme.colours["text"]))
+            if row == 0:
+                shade = place.format()
+                shade.setBackground(QColor(theme.colours["raised"]))
+                place.setFormat(shade)
+                plain.setFontWeight(600)
+            if column < len(cells):
+                _insert(place.firstCursorPosition(), text, *cells[column], plain, theme, marked)
+
+
+def _insert(
+    cursor: QTextCursor, text: str, start: int, end: int, plain: QTextCharFormat, theme: Theme, marked: Span | None
+) -> None:
+    for a, b, inside in cut(start, end, marked):
+        form = QTextCharFormat(plain)
+        if inside:
+            form.setBackground(QColor(theme.colours["mark"]))
+            if marked is not None and a == _first(text, marked):
+                form.setAnchorNames([QUOTE_ANCHOR])
+        cursor.insertText(text[a:b].replace("\n", "\u2028"), form)
+
+
+def _first(text: str, marked: Span) -> int:
+    """Where the first character of the marked span stands; white space and cell bars before it are not shown."""
+    at = marked[0]
+    while at < marked[1] and text[at] in " |\n\t":
+        at += 1
+    return at if at < marked[1] else marked[0]

@@ -1,0 +1,138 @@
+"""The cited page beside the answer: where it stands, the whole section, the quote marked and in view.
+
+It shows what it is given; fetching the section is the page's work (`wanted` says which citation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout
+
+from agent.records import Citation
+from desktop.look import Look
+from desktop.view_models.section_text import quote_span
+from desktop.view_models.turns import reference
+from desktop.widgets.controls import IconButton, Words
+from desktop.widgets.reading_text import QUOTE_ANCHOR, lay_out
+from index.records import Section
+
+
+class SourcePanel(QFrame):
+    """A list of citations with one of them open. `closed` says that the reader wants the room back."""
+
+    wanted = Signal(object)  # Citation
+    closed = Signal()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.setObjectName("source")
+        self._look = look
+        self._citations: Sequence[Citation] = ()
+        self._place = 0
+        self._section: Section | None = None
+        self.setMinimumWidth(300)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 10, 8, 8)
+        layout.setSpacing(6)
+        layout.addLayout(self._bar())
+        self.heading = QLabel()
+        self.heading.setProperty("role", "heading")
+        self.path = QLabel()
+        self.path.setProperty("role", "small")
+        self.facts = QLabel()
+        self.facts.setProperty("role", "small")
+        for label in (self.path, self.heading, self.facts):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            layout.addWidget(label)
+        self.note = Words(look, "", "refusal")
+        self.note.hide()
+        layout.addWidget(self.note)
+        self.body = QTextBrowser()
+        self.body.setOpenLinks(False)
+        layout.addWidget(self.body, 1)
+        look.theme.changed.connect(self._show_section)
+        look.texts.changed.connect(self._retranslate)
+        self._retranslate()
+
+    def open(self, citations: Sequence[Citation], place: int) -> None:
+        """Show one of these citations; the section is asked for with `wanted`."""
+        self._citations, self._place = citations, place
+        self._section = None
+        self._retranslate()
+        self.note.hide()
+        self.wanted.emit(self.citation)
+
+    @property
+    def citation(self) -> Citation | None:
+        """The citation at hand."""
+        return self._citations[self._place] if self._citations else None
+
+    def show_section(self, citation: Citation, section: Section | None) -> None:
+        """Show the section of `citation`; None where the library has it no more. A late one for another is ignored."""
+        if citation is self.citation:
+            self._section = section
+            self._show_section()
+
+    def step(self, by: int) -> None:
+        """Open the next (1) or previous (-1) citation."""
+        if 0 <= self._place + by < len(self._citations):
+            self.open(self._citations, self._place + by)
+
+    def _bar(self) -> QHBoxLayout:
+        self.previous = IconButton(self._look, "source.previous", "previous", lambda: self.step(-1))
+        self.next = IconButton(self._look, "source.next", "next", lambda: self.step(1))
+        self.counter = QLabel()
+        self.counter.setProperty("role", "small")
+        copy = IconButton(self._look, "source.copy", "copy", self._copy)
+        close = IconButton(self._look, "source.close", "close", self.closed.emit)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        row.addWidget(Words(self._look, "source.title", "caption"), 1)
+        for widget in (self.previous, self.counter, self.next, copy, close):
+            row.addWidget(widget)
+        return row
+
+    def _show_section(self) -> None:
+        cited = self.citation
+        if cited is None:
+            return
+        if self._section is None:
+            self.note.say("source.gone")
+            self.note.show()
+            lay_out(self.body.document(), cited.quote, self._look.theme, (0, len(cited.quote)))
+            return
+        marked = quote_span(self._section.text, self._section.start, cited.quote, cited.start, cited.end)
+        self.note.setVisible(marked is None)
+        if marked is None:
+            self.note.say("source.changed")
+        lay_out(self.body.document(), self._section.text, self._look.theme, marked)
+        QTimer.singleShot(0, self, self._scroll)
+
+    def _scroll(self) -> None:
+        self.body.scrollToAnchor(QUOTE_ANCHOR)
+        bar = self.body.verticalScrollBar()
+        if bar.value() < bar.maximum():  # leave some lines above the quote in view
+            bar.setValue(max(bar.value() - 60, 0))
+
+    def _copy(self) -> None:
+        cited = self.citation
+        if cited is not None:
+            QApplication.clipboard().setText(reference(cited, self._look.texts("source.page", page=cited.page or 0)))
+
+    def _retranslate(self) -> None:
+        cited, texts = self.citation, self._look.texts
+        self.body.setAccessibleName(texts("source.title"))
+        self.previous.setEnabled(self._place > 0)
+        self.next.setEnabled(self._place + 1 < len(self._citations))
+        self.counter.setText(texts("source.counter", n=self._place + 1, total=len(self._citations)) if cited else "")
+        if cited is None:
+            return
+        self.path.setText(" › ".join(cited.heading[:-1]))
+        self.path.setVisible(len(cited.heading) > 1)
+        self.heading.setText(cited.heading[-1] if cited.heading else cited.source)
+        facts = [cited.manual, texts("source.page", page=cited.page) if cited.page else "", cited.source]
+        self.facts.setText("  ·  ".join(dict.fromkeys(part for part in facts if part)))

@@ -1,0 +1,248 @@
+"""One question with its answer: what was found first, word for word; below it, visibly different, the model's words.
+
+Text is appended in ticks while it is being written, and what stands is not laid out again until the answer is complete.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, QUrl, Signal
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from agent.records import Citation
+from desktop.look import Look
+from desktop.view_models.turns import TurnState, answer_html, citation_of, reference
+from desktop.widgets.controls import IconButton, Picture, Words, panel
+from desktop.widgets.evidence_card import EvidenceCard
+from desktop.widgets.reading_text import FlowText
+
+TICK_MS = 80
+NEAREST = 4
+
+
+class TurnView(QFrame):
+    """Shows a TurnState; call `refresh` after the state took something in, `append` for text that was written."""
+
+    opened = Signal(object, int)  # tuple[Citation, ...], index
+    ask_again = Signal(str)
+
+    def __init__(self, look: Look, state: TurnState) -> None:
+        super().__init__()
+        self._look, self.state = look, state
+        self._shown: tuple[Citation, ...] = ()
+        self._pending = ""
+        self._complete = False
+        self._tick = QTimer(self, interval=TICK_MS, singleShot=True)
+        self._tick.timeout.connect(self._flush)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addLayout(self._question())
+        layout.addLayout(self._status())
+        self._evidence = QVBoxLayout()
+        self._evidence.setSpacing(8)
+        self._evidence_caption = Words(look, "ask.from_manuals", "evidence")
+        layout.addWidget(self._evidence_caption)
+        layout.addLayout(self._evidence)
+        layout.addWidget(self._wording())
+        layout.addWidget(self._refusal())
+        layout.addWidget(self._failure())
+        layout.addWidget(self._actions())
+        look.texts.changed.connect(self._retranslate)
+        look.theme.changed.connect(self._show_wording)
+        if state.text:
+            self._pending = state.text
+        self.refresh()
+        self._flush()
+
+    def append(self, text: str) -> None:
+        """Show text that the model wrote, at the next tick."""
+        self._pending += text
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def refresh(self) -> None:
+        """Show what the state says now."""
+        state = self.state
+        self._phase.say(state.status()[0], **state.status()[1])
+        busy = state.running
+        self._phase_row.setVisible(busy or state.phase in ("stopped", "lost"))
+        self._bar.setVisible(state.phase == "reading")
+        if state.phase == "reading":
+            self._bar.setRange(0, max(state.total, 1))
+            self._bar.setValue(state.done)
+        if state.citations != self._shown:
+            self._show_evidence()
+        if not busy and not self._complete:
+            self._finish()
+        self._evidence_caption.setVisible(bool(self._shown) and state.phase != "refused")
+        self._wording_frame.setVisible(bool(state.wording) and state.phase != "refused")
+
+    def copy(self, references: bool) -> None:
+        """Put the answer on the clipboard, with its references if wanted."""
+        lines = [self.state.wording or "\n\n".join(one.quote for one in self.state.citations) or self.state.text]
+        if references:
+            lines += ["", *(f"[{n}] {self._reference(one)}" for n, one in enumerate(self.state.citations, 1))]
+        QApplication.clipboard().setText("\n".join(lines))
+
+    # What it is made of
+
+    def _question(self) -> QHBoxLayout:
+        bubble, inside = panel("question", margin=0)
+        inside.setContentsMargins(14, 9, 14, 9)
+        words = FlowlessLabel(self.state.question)
+        inside.addWidget(words)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(bubble, 5 if len(self.state.question) > 60 else 0)
+        return row
+
+    def _status(self) -> QVBoxLayout:
+        self._phase = Words(self._look, "", "quiet")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setMaximumWidth(260)
+        self._phase_row = QWidget()
+        column = QVBoxLayout(self._phase_row)
+        column.setContentsMargins(2, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self._phase)
+        column.addWidget(self._bar)
+        outer = QVBoxLayout()
+        outer.addWidget(self._phase_row)
+        return outer
+
+    def _wording(self) -> QFrame:
+        self._wording_frame, inside = panel("wording", margin=0, spacing=4)
+        inside.setContentsMargins(2, 4, 2, 0)
+        self._wording_caption = Words(self._look, "ask.in_model_words", "caption")
+        self.text = FlowText()
+        self.text.anchorClicked.connect(self._follow)
+        inside.addWidget(self._wording_caption)
+        inside.addWidget(self.text)
+        return self._wording_frame
+
+    def _refusal(self) -> QFrame:
+        self._refusal_frame, inside = panel("refusal", margin=14)
+        top = QHBoxLayout()
+        top.addWidget(Picture(self._look, "info", "refusal", 20))
+        self._refusal_title = Words(self._look, "ask.no_evidence", "refusal")
+        top.addWidget(self._refusal_title, 1)
+        inside.addLayout(top)
+        self._refusal_text = QLabel()
+        self._refusal_text.setWordWrap(True)
+        inside.addWidget(self._refusal_text)
+        self._nearest_caption = Words(self._look, "ask.nearest", "caption")
+        inside.addWidget(self._nearest_caption)
+        self._nearest = QVBoxLayout()
+        self._nearest.setSpacing(0)
+        inside.addLayout(self._nearest)
+        self._refusal_frame.hide()
+        return self._refusal_frame
+
+    def _failure(self) -> QFrame:
+        self._failure_frame, inside = panel("failure", margin=14)
+        self._failure_text = QLabel()
+        self._failure_text.setWordWrap(True)
+        inside.addWidget(self._failure_text)
+        self._failure_frame.hide()
+        return self._failure_frame
+
+    def _actions(self) -> QWidget:
+        self._action_row = QWidget()
+        row = QHBoxLayout(self._action_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        self.copy_button = IconButton(self._look, "ask.copy", "copy", lambda: self.copy(False))
+        self.copy_references_button = IconButton(self._look, "ask.copy_references", "quote", lambda: self.copy(True))
+        self.again_button = IconButton(
+            self._look, "ask.again", "again", lambda: self.ask_again.emit(self.state.question)
+        )
+        for button in (self.copy_button, self.copy_references_button, self.again_button):
+            row.addWidget(button)
+        row.addStretch(1)
+        self._facts = QLabel()
+        self._facts.setProperty("role", "small")
+        row.addWidget(self._facts)
+        self._action_row.hide()
+        return self._action_row
+
+    # What it does
+
+    def _show_evidence(self) -> None:
+        while (item := self._evidence.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._shown = self.state.citations
+        for place, citation in enumerate(self._shown):
+            card = EvidenceCard(self._look, place + 1, citation)
+            card.opened.connect(lambda place=place: self.opened.emit(self._shown, place))
+            self._evidence.addWidget(card)
+
+    def _flush(self) -> None:
+        if self._pending and not self._complete:
+            self.text.append_text(self._pending)
+            self._wording_frame.show()
+        self._pending = ""
+
+    def _finish(self) -> None:
+        self._complete = True
+        self._tick.stop()
+        self._pending = ""
+        self._show_wording()
+        if self.state.phase == "refused":
+            self._show_refusal()
+        if self.state.phase == "failed":
+            self._failure_text.setText(self.state.error)
+            self._failure_frame.show()
+        self.copy_references_button.setVisible(bool(self.state.citations))
+        self._action_row.show()
+        self._retranslate()
+
+    def _show_wording(self) -> None:
+        if self._complete:
+            accent = self._look.theme.colours["accent"]
+            self.text.document().setDefaultStyleSheet(f"a {{ color: {accent}; font-weight: 600; }}")
+            self.text.setHtml(answer_html(self.state.wording, len(self.state.citations)))
+
+    def _show_refusal(self) -> None:
+        assert self.state.answer is not None
+        self._refusal_text.setText(self.state.answer.text)
+        nearest = tuple(citation_of(hit) for hit in self.state.answer.nearest[:NEAREST])
+        self._nearest_caption.setVisible(bool(nearest))
+        for place, one in enumerate(nearest):
+            link = QPushButton(" › ".join((*one.heading[-2:], one.manual)))
+            link.setProperty("role", "link")
+            link.setIcon(self._look.theme.icon("page", "accent", 16))
+            link.clicked.connect(lambda _=False, place=place: self.opened.emit(nearest, place))
+            self._nearest.addWidget(link)
+        self._refusal_frame.show()
+
+    def _follow(self, link: QUrl) -> None:
+        if link.scheme() == "cite":
+            self.opened.emit(self._shown, int(link.path()))
+
+    def _reference(self, citation: Citation) -> str:
+        return reference(citation, self._look.texts("source.page", page=citation.page or 0))
+
+    def _retranslate(self) -> None:
+        answer = self.state.answer
+        if answer is not None:
+            self._facts.setText(
+                self._look.texts(
+                    "ask.facts", evidence=f"{answer.seconds.first_evidence:.1f}", total=f"{answer.seconds.total:.1f}"
+                )
+            )
+
+
+class FlowlessLabel(QLabel):
+    """A question as it was typed: plain text, selectable, wrapped."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        from PySide6.QtCore import Qt
+
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(len(text) > 60 or "\n" in text)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

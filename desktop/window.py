@@ -1,0 +1,343 @@
+"""The window: rail, pages, message bar and status line; commands from data; one place where trouble is shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop.answering import Answering, EngineReady
+from desktop.chats import Chats
+from desktop.database import Database
+from desktop.folders import Folders
+from desktop.import_process import ImportProcess
+from desktop.look import Look
+from desktop.looking import Holdings, Looking
+from desktop.pages.ask import AskPage
+from desktop.pages.exam import ExamPage
+from desktop.pages.library import LibraryPage
+from desktop.sittings import Sittings
+from desktop.tasks import Lane
+from desktop.theme import Mode
+from desktop.view_models.commands import COMMANDS
+from desktop.widgets.keys_dialog import KeysDialog
+from desktop.widgets.message_bar import MessageBar
+from desktop.widgets.rail import Rail
+from desktop.widgets.status_line import StatusLine
+from index.packs import Pack
+
+log = logging.getLogger(__name__)
+
+SaveSetting = Callable[[str, str], None]
+
+
+class Window(QMainWindow):
+    """Everything the user sees. `save_setting` keeps what is chosen in the settings menu."""
+
+    def __init__(
+        self,
+        look: Look,
+        folders: Folders,
+        *,
+        model: str = "starter",
+        threads: int = 0,
+        packs: Sequence[Pack] = (),
+        save_setting: SaveSetting = lambda _name, _value: None,
+    ) -> None:
+        super().__init__()
+        self._look, self._folders = look, folders
+        self._packs, self._save_setting = packs, save_setting
+        self._model_name = ""
+        self._embedding_tried = False
+        self._database = Database(folders.data / "chats.sqlite")
+        self._chats = Chats(self._database)
+        self._asking, self._reading = Lane("asking", self), Lane("reading", self)
+        self._answering, self._looking = Answering(folders, model, threads), Looking(folders)
+        self.process = ImportProcess(folders.library, self)
+        samples = [sample for pack in packs for sample in pack.samples]
+        banks = [bank for pack in packs for bank in pack.banks]
+        self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking, samples)
+        self.library = LibraryPage(look, self._reading, self._looking, self.process)
+        self.exam = ExamPage(look, Sittings(self._database), self._reading, self._looking, banks)
+        self._build()
+        self._connect()
+        self.actions_by_id = {command.id: self._action(command.id, command.keys) for command in COMMANDS}
+        look.texts.changed.connect(self._retranslate)
+        self._retranslate()
+        self._restore_geometry()
+        self.setAcceptDrops(True)
+
+    def start(self) -> None:
+        """Open what takes time in the background: the library, the model, and on a first start the primers."""
+        answering = self._answering
+        self._asking.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
+        if (self._folders.library / "library.sqlite").is_file():
+            self.library.refresh()
+        else:
+            primers = [primer for pack in self._packs for primer in pack.primers]
+            self.library.import_paths(primers)
+            if primers:
+                self.message.show_message(self._look.texts("library.first"))
+            self.library.refresh()
+
+    # Commands, named as in view_models.commands
+
+    def new_conversation(self) -> None:
+        self.show_page(0)
+        self.ask.new_conversation()
+
+    def focus_composer(self) -> None:
+        self.show_page(0)
+        self.ask.composer.edit.setFocus()
+
+    def stop(self) -> None:
+        self.ask.stop()
+
+    def copy_answer(self) -> None:
+        self.ask.copy_answer()
+
+    def previous_citation(self) -> None:
+        self.ask.source.step(-1)
+
+    def next_citation(self) -> None:
+        self.ask.source.step(1)
+
+    def toggle_conversations(self) -> None:
+        self.ask.toggle_conversations()
+
+    def show_ask(self) -> None:
+        self.show_page(0)
+
+    def show_library(self) -> None:
+        self.show_page(1)
+
+    def show_exam(self) -> None:
+        self.show_page(2)
+
+    def import_files(self) -> None:
+        self.show_page(1)
+        self.library.choose_files()
+
+    def import_folder(self) -> None:
+        self.show_page(1)
+        self.library.choose_folder()
+
+    def settings_menu(self) -> None:
+        button = self.rail.settings
+        menu = self._settings_menu()
+        menu.popup(button.mapToGlobal(QPoint(button.width() + 4, button.height() - menu.sizeHint().height())))
+
+    def keys(self) -> None:
+        KeysDialog(self._look, self).open()
+
+    def quit(self) -> None:
+        self.close()
+
+    def show_page(self, number: int) -> None:
+        """Bring one page into view."""
+        self.pages.setCurrentIndex(number)
+        self.rail.show_page(number)
+
+    # What it is made of
+
+    def _build(self) -> None:
+        self.setMinimumSize(960, 640)
+        self.resize(1280, 800)
+        self.rail, self.message, self.status = Rail(self._look), MessageBar(self._look), StatusLine(self._look)
+        self.pages = QStackedWidget()
+        for page in (self.ask, self.library, self.exam):
+            self.pages.addWidget(page)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        right.addWidget(self.message)
+        right.addWidget(self.pages, 1)
+        across = QHBoxLayout()
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(0)
+        across.addWidget(self.rail)
+        across.addLayout(right, 1)
+        self._central = central = QWidget()
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(across, 1)
+        layout.addWidget(self.status)
+        self.setCentralWidget(central)
+        self._overlay = QLabel(central)
+        self._overlay.setObjectName("overlay")
+        self._overlay.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._overlay.hide()
+
+    def _connect(self) -> None:
+        self.rail.chosen.connect(self.show_page)
+        self.rail.settings.clicked.connect(self.settings_menu)
+        self.rail.keys.clicked.connect(self.keys)
+        for page in (self.ask, self.library, self.exam):
+            page.problem.connect(self.show_problem)
+        self.exam.choice.problem.connect(self.show_problem)
+        self.ask.deleted.connect(self._offer_undo)
+        self.library.done.connect(lambda words: self.message.show_message(words, "good"))
+        self.library.changed.connect(self._library_changed)
+        self.library.holdings_known.connect(self._show_holdings)
+        self.process.progressed.connect(self._show_work)
+        self.process.finished.connect(self._show_work)
+        self.process.failed.connect(self._show_work)
+
+    def _action(self, name: str, keys: tuple[str, ...]) -> QAction:
+        action = QAction(self)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.triggered.connect(lambda: getattr(self, name)())
+        self.addAction(action)
+        return action
+
+    def _settings_menu(self) -> QMenu:
+        texts, menu = self._look.texts, QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._choices(menu, "theme", ("system", "light", "dark"), self._look.theme.mode, self._set_theme)
+        menu.addSeparator()
+        self._choices(menu, "language", ("en", "ja"), texts.language, self._set_language)
+        menu.addSeparator()
+        name = self._model_name or "–"
+        for words in (texts("settings.model", name=name), texts("settings.data", folder=self._folders.data)):
+            menu.addAction(words).setEnabled(False)
+        return menu
+
+    def _choices(
+        self, menu: QMenu, name: str, values: Sequence[str], current: str, choose: Callable[[str], None]
+    ) -> None:
+        title = menu.addAction(self._look.texts(f"settings.{name}"))
+        title.setEnabled(False)
+        group = QActionGroup(menu)
+        for value in values:
+            action = menu.addAction(self._look.texts(f"settings.{name}_{value}"))
+            action.setCheckable(True)
+            action.setChecked(value == current)
+            action.triggered.connect(lambda _=False, value=value: choose(value))
+            group.addAction(action)
+
+    # What it does
+
+    def show_problem(self, sentence: str) -> None:
+        """Show what went wrong in the message bar."""
+        self.message.show_message(sentence, "error")
+
+    def unexpected(self, error: BaseException) -> str:
+        """The sentence for an error that is a fault of the program."""
+        return self._look.texts("error.unexpected", error=f"{type(error).__name__}: {error}")
+
+    def _set_theme(self, value: str) -> None:
+        mode: Mode = "light" if value == "light" else "dark" if value == "dark" else "system"
+        self._look.theme.set_mode(mode)
+        self._save_setting("theme", value)
+
+    def _set_language(self, value: str) -> None:
+        self._look.theme.set_language(value)
+        self._look.texts.set_language(value)
+        self._save_setting("language", value)
+
+    def _engine_ready(self, ready: EngineReady) -> None:
+        self._model_name = ready.model
+        answering = self._answering
+        self._asking.run(lambda _: answering.warm(), failed=lambda error: log.info("not warmed", exc_info=error))
+        if ready.model:
+            self.status.model.say("status.model", name=ready.model)
+        else:
+            self.status.model.say("status.model_none")
+            self.show_problem(ready.problem)
+
+    def _engine_failed(self, error: BaseException) -> None:
+        self._engine_ready(EngineReady("", self.unexpected(error)))
+
+    def _show_holdings(self, holdings: Holdings) -> None:
+        if holdings.manuals:
+            self.status.library.say("status.library", manuals=len(holdings.manuals), passages=f"{holdings.passages:,}")
+        else:
+            self.status.library.say("status.library_empty")
+        if holdings.embedded < holdings.passages and not self.process.running and not self._embedding_tried:
+            self._embedding_tried = True
+            self.library.fill_embeddings()
+
+    def _show_work(self, *_: object) -> None:
+        at = self.process.run.progress if self.process.running else None
+        if at is None:
+            self.status.work.say("")
+            self.status.work.setText("")
+        else:
+            key = "status.improving" if at.stage == "embedding" else "status.importing"
+            self.status.work.say(key, done=f"{at.done:,}", total=f"{at.total:,}")
+
+    def _library_changed(self) -> None:
+        answering = self._answering
+        self._asking.run(lambda _: answering.library_changed())
+
+    def _offer_undo(self, conversation_id: int) -> None:
+        texts = self._look.texts
+        self.message.show_message(
+            texts("chats.deleted"), "plain", texts("chats.undo"), lambda: self.ask.restore(conversation_id)
+        )
+
+    def _retranslate(self) -> None:
+        texts = self._look.texts
+        self.setWindowTitle(texts("window.title"))
+        self._overlay.setText(texts("window.drop"))
+        for command in COMMANDS:
+            self.actions_by_id[command.id].setText(texts(command.title))
+
+    # Dropping files, geometry, closing
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self._overlay.setGeometry(self._central.rect().adjusted(16, 16, -16, -16))
+            self._overlay.show()
+            self._overlay.raise_()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._overlay.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._overlay.hide()
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.show_page(1)
+        self.library.import_paths(paths)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._overlay.setGeometry(self._central.rect().adjusted(16, 16, -16, -16))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.ask.stop()
+        self.exam.pause()
+        state = self._window_state()
+        state.setValue("geometry", self.saveGeometry())
+        state.sync()
+        self.process.close()
+        self._asking.close(self._answering.close)
+        self._reading.close(self._looking.close)
+        self._chats.purge()
+        self._database.close()
+        super().closeEvent(event)
+
+    def _window_state(self) -> QSettings:
+        return QSettings(str(self._folders.data / "window.ini"), QSettings.Format.IniFormat)
+
+    def _restore_geometry(self) -> None:
+        geometry = self._window_state().value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
