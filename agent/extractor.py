@@ -64,6 +64,11 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extrac
     return Extraction(evidence, sufficiency(question, hits, evidence, weight))
 
 
+def rarity_of(question: str, hits: Sequence[Hit]) -> dict[str, float]:
+    """The weight of each word asked for, as `extract` measures it among these hits."""
+    return _rarity(terms(question), _units_of(hits[:PASSAGES]))
+
+
 def _units_of(hits: Sequence[Hit]) -> list[_Scored]:
     read = []
     for hit in hits:

@@ -23,10 +23,10 @@ FEATURES = ("evidence", "best", "passage", "unseen", "unknown names", "found nam
 
 # Fitted by `python -m benchmarks.refusal --fit`; the intercept comes first, then one number for each of FEATURES.
 COEFFICIENTS: dict[tuple[str, bool], tuple[float, ...]] = {
-    ("en", False): (-2.0, 3.0, 1.0, 2.0, -3.0, -3.0, 0.5, 0.0, 0.0, 0.0),
-    ("en", True): (-2.0, 3.0, 1.0, 2.0, -3.0, -3.0, 0.5, 0.0, 0.0, 0.0),
-    ("ja", False): (-2.0, 3.0, 1.0, 2.0, -3.0, -3.0, 0.5, 0.0, 0.0, 0.0),
-    ("ja", True): (-2.0, 3.0, 1.0, 2.0, -3.0, -3.0, 0.5, 0.0, 0.0, 0.0),
+    ("en", False): (-4.03, 1.02, 6.35, 2.37, -0.32, -0.82, 1.29, 1.32, 0.00, 0.00),
+    ("en", True): (-4.03, 1.02, 6.35, 2.37, -0.32, -0.82, 1.29, 1.32, 0.00, 0.00),
+    ("ja", False): (-3.84, 1.03, 3.84, 4.77, -0.85, -0.19, -0.52, 0.78, 0.00, 0.00),
+    ("ja", True): (-3.84, 1.03, 3.84, 4.77, -0.85, -0.19, -0.52, 0.78, 0.00, 0.00),
 }
 
 
