@@ -1,7 +1,7 @@
 """The first stage: text for continual pre-training. Comes in: a library. Goes out: `corpus/documents.jsonl`.
 
-One section a line. Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections that say the same
-(white space and width of characters aside) are taken once. Exam questions found in the text stop the run.
+One section a line. Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections
+that say the same (white space and width of characters aside) are taken once. Exam questions in the text stop the run.
 """
 
 from __future__ import annotations

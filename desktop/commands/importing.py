@@ -39,11 +39,11 @@ def command(
         )
     if as_json:
         print_json(import_json(report))
-    elif not progress_json:
-        tell(report)
     if nothing_came_of(report):
-        more = f" (and {len(report.skipped) - 1} more)" if len(report.skipped) > 1 else ""
+        more = f" (and {len(report.skipped) - 1} more like it)" if len(report.skipped) > 1 else ""
         raise ManualUnreadable(report.skipped[0].reason + more)
+    if not as_json:
+        tell(report)
 
 
 def nothing_came_of(report: ImportReport) -> bool:

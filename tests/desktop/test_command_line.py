@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -245,7 +246,7 @@ def test_a_model_too_large_for_the_memory_is_refused_with_the_figures(
     shape = {"llama__block_count": 80, "llama__context_length": 8192, "llama__embedding_length": 8192}
     heads = {"llama__attention__head_count": 64, "llama__attention__head_count_kv": 8}
     with model.open("wb") as file:
-        file.write(gguf_header(0, general__architecture="llama", **shape, **heads))
+        file.write(gguf_header(1, general__architecture="llama", **shape, **heads))
         file.truncate(900 * 1024**3)
     reason = refused(tebiki, "ask", "On which port?", "--library", library, "--model", model)
     assert "huge.gguf" in reason
@@ -264,8 +265,8 @@ def test_an_empty_question_is_refused(tebiki: Tebiki, library: Path, question: s
 def test_a_library_of_a_newer_version_is_left_alone(tebiki: Tebiki, manual: Path, tmp_path: Path) -> None:
     library = tmp_path / "lib"
     tebiki("import", manual, "--library", library)
-    with sqlite3.connect(library / "library.sqlite") as truth:
-        truth.execute("UPDATE meta SET value = '999' WHERE key = 'schema_version'")
+    with closing(sqlite3.connect(library / "library.sqlite")) as truth:
+        truth.execute("PRAGMA user_version = 999")
     before = (library / "library.sqlite").read_bytes()
     for verb in (("import", manual), ("search", "relq"), ("library", "list")):
         assert "newer version" in refused(tebiki, *verb, "--library", library)
