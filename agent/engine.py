@@ -33,6 +33,9 @@ IsCancelled = Callable[[], bool]
 POLL = 0.02
 """Seconds between looks at `cancelled` while the worker has nothing to say."""
 
+LOAD_PATIENCE = 120.0
+"""Seconds that starting the child and loading may go without a word, at the least: disks and virus scanners."""
+
 CANCEL_PATIENCE = 10.0
 """Seconds that a cancelled request may take to end before the child is killed."""
 
@@ -317,7 +320,7 @@ class Engine:
                 if cancel_sent is None and callbacks.cancelled and callbacks.cancelled():
                     process.send(protocol.Cancel(self._next_id(), request.id))
                     cancel_sent = now
-                self._check_pulse(process, now - heard, now - cancel_sent if cancel_sent else 0.0)
+                self._check_pulse(process, request, now - heard, now - cancel_sent if cancel_sent else 0.0)
         except EOFError:
             raise EngineStopped(
                 f"The engine stopped at work ({process.cause_of_death()}); it starts again with the next question."
@@ -354,8 +357,9 @@ class Engine:
                 self._drop()
                 return EngineStopped(f"The engine failed ({failed.message}); it starts again with the next question.")
 
-    def _check_pulse(self, process: EngineProcess, silent: float, cancelling: float) -> None:
-        if silent > self._patience or cancelling > CANCEL_PATIENCE:
+    def _check_pulse(self, process: EngineProcess, request: protocol.Request, silent: float, cancelling: float) -> None:
+        patience = max(self._patience, LOAD_PATIENCE) if isinstance(request, protocol.Load) else self._patience
+        if silent > patience or cancelling > CANCEL_PATIENCE:
             process.kill()
             raise EngineStopped(
                 f"The engine said nothing for {max(silent, cancelling):.0f} seconds and was ended; it starts again "

@@ -49,9 +49,10 @@ class GgufHeader:
         return str(self.values.get("general.architecture", ""))
 
     def figure(self, key: str) -> int:
-        """The architecture's figure `key` (e.g. "block_count"), 0 where it is missing, the largest of a list."""
+        """The architecture's figure `key` (e.g. "block_count"), the largest of a list, 0 where there is none."""
         value = self.values.get(f"{self.architecture}.{key}", 0)
-        return max((int(item) for item in value), default=0) if isinstance(value, tuple) else int(value)
+        figures = value if isinstance(value, tuple) else (value,)
+        return max((item for item in figures if isinstance(item, int)), default=0)
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
