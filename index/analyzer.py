@@ -11,6 +11,7 @@ files, fields or scores.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -180,13 +181,16 @@ def fold(text: str) -> str:
 
 
 _ENGLISH = snowballstemmer.stemmer("english")
+_ONE_AT_A_TIME = threading.Lock()  # a stemmer keeps the word it works on in itself
 
 
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     if not (word.isascii() and word.isalpha()):
         return word
-    return str(_ENGLISH.stemWord(word))
+    with _ONE_AT_A_TIME:
+        stem = str(_ENGLISH.stemWord(word))
+    return stem.removesuffix("e") if stem.endswith("queue") else stem  # else "queue" and "queued" never meet
 
 
 class TermTokenizer(Tokenizer):  # type: ignore[misc]  # Whoosh carries no types

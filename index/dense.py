@@ -1,8 +1,8 @@
 """Search by meaning: a matrix of the passages' embeddings, derived from the store and searched exactly.
 
 Comes in: the store, and a query's vector. Goes out: passage ids with cosines. Most rows lie in a memory-mapped file
-that is made beside the old one and swapped in; embeddings newer than the file are held in memory until it is worth making
-anew. Passages without an embedding are simply not there.
+that is made beside the old one and swapped in; embeddings newer than the file are held in memory until it is worth
+making anew. Passages without an embedding are simply not there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.database import State
 from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
 from index.records import Language
-from index.store import State, Store
+from index.store import Store
 
 KIND = "dense"
 MAKER = "float32-1"

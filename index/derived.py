@@ -14,7 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from index.store import State
+from index.database import State
 
 
 @dataclass(frozen=True, slots=True)

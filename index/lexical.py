@@ -7,6 +7,7 @@ anew. It is never the only copy of anything, so whatever is wrong with it is men
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,9 +18,12 @@ import whoosh.index
 from whoosh import fields, query, scoring
 
 from index import analyzer
+from index.database import State
 from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
 from index.records import Language, Passage
-from index.store import State, Store
+from index.store import Store
+
+_log = logging.getLogger(__name__)
 
 KIND = "lexical"
 MAKER = f"whoosh/terms-{analyzer.VERSION}"
@@ -59,7 +63,8 @@ class Lexical:
             try:
                 self._follow(pointer, store)
                 return
-            except Exception:  # whatever Whoosh finds broken in its files, the cure is the same
+            except Exception as error:  # whatever Whoosh finds broken in its files, the cure is the same
+                _log.warning("The word index in %s is made anew: %s: %s", self._folder, type(error).__name__, error)
                 self.close()
         self._build(store)
 
@@ -135,6 +140,9 @@ class Lexical:
         write_pointer(self._path, replace(pointer, settled=False))
         found = whoosh.index.open_dir(str(self._folder / pointer.folder))
         last = _write(found, [*repair, *gone], new) or pointer.last
+        with found.reader() as reader:
+            if reader.doc_count() != store.passage_count():
+                raise _NotFollowed
         self._settle(pointer.folder, state, last)
 
     def _build(self, store: Store) -> None:
@@ -148,6 +156,10 @@ class Lexical:
     def _settle(self, folder: str, state: State, last: int) -> None:
         sync(self._folder / folder)  # Whoosh itself never has its files on the disk before it goes on
         write_pointer(self._path, Pointer(folder, state.generation, state.mark, last, MAKER))
+
+
+class _NotFollowed(Exception):
+    """After a catch-up the index holds other passages than the store: it was not what its pointer said."""
 
 
 class Ranking(scoring.BM25F):  # type: ignore[misc]  # Whoosh carries no types

