@@ -1,4 +1,4 @@
-"""The primers of every pack: the same pages in each language, carrying the same facts, in the form that the importer reads."""
+"""The primers of every pack: the same pages and facts in each language, in the form that the importer reads."""
 
 from __future__ import annotations
 
