@@ -27,6 +27,7 @@ from index.records import Document
 MEMORY = 2 * 1024**3  # bytes of address space; Python with all readers loaded takes about a fifth
 SECONDS = 120.0
 _LOOK = 0.5  # seconds between looks at the child's memory where the system can't limit it
+_START = 60.0  # seconds
 _GRACE = 10.0  # seconds that the child's own alarm comes later than ours
 
 
@@ -111,6 +112,8 @@ class ReaderProcess:
                 continue
             if answer:
                 parsed: dict[str, Any] = json.loads(answer)
+                if parsed.get("last"):
+                    self.close()
                 return parsed
             code = child.wait()
             self.close()
@@ -147,7 +150,21 @@ class ReaderProcess:
         answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_collect, args=(child, answers), daemon=True).start()
         self._child, self._answers = child, answers
+        self._await_start(child)
         return child
+
+    def _await_start(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait until the child has loaded: that time is not the file's."""
+        try:
+            if self._answers.get(timeout=_START):
+                return
+        except queue.Empty:
+            pass
+        self.close()
+        raise ManualUnreadable(
+            f"The process that reads manuals did not start (status {child.returncode}); check the memory limit "
+            f"({self._memory // 1024**2} MiB) and that the program is installed whole."
+        )
 
 
 def _collect(child: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes]) -> None:

@@ -2,9 +2,10 @@
 
     python -m index.reader_worker MEMORY_BYTES SECONDS
 
-Comes in on standard input: one JSON line a file, {"path", "entry", "source"}. Goes out on standard output: one JSON
-line each, {"document": ...} or {"error": sentence}. Whatever libraries print goes to standard error instead. It ends
-when its input ends, and of itself when a file takes longer than SECONDS.
+Comes in on standard input: one JSON line a file, {"path", "entry", "source"}. Goes out on standard output: {"ready":
+true} once, then one JSON line a file, {"document": ...} or {"error": sentence}; with "last" added, the process ends
+after it. Whatever libraries print goes to standard error. The process ends when its input ends, and of itself when a
+file takes longer than SECONDS.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from index.document_json import line, to_json
 from index.errors import ManualUnreadable
@@ -26,14 +27,18 @@ HOSTILE = "TEBIKI_HOSTILE_READER"
 """Tests only: with this set to "hang", "crash", "memory" or "noise", reading a file named hostile.* does that."""
 
 
-def main(memory: int, seconds: float) -> int:
-    """Answer requests until the input ends; 0 always, since a failed file is an answer like any other."""
+def main(memory: int, seconds: float) -> NoReturn:
+    """Answer requests until the input ends; a failed file is an answer like any other."""
     answers = _take_over_output()
     _limit_memory(memory)
     with contextlib.suppress(OSError, AttributeError):
         os.nice(5)  # the window and the search come first
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    import index.readers.html  # noqa: F401 - loaded now, so that no file's time is spent on it
+
+    answers.write(line({"ready": True}))
+    answers.flush()
     while True:
         request = json.loads(requests.get())
         _set_alarm(seconds)
@@ -42,7 +47,7 @@ def main(memory: int, seconds: float) -> int:
         answers.write(answer)
         answers.flush()
         if not usable:
-            return 0
+            os._exit(0)  # not by returning: the interpreter's own clearing up may need memory too
 
 
 def _answer(request: dict[str, Any]) -> tuple[bytes, bool]:
@@ -53,9 +58,8 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bool]:
     except ManualUnreadable as error:
         return line({"error": str(error)}), True
     except MemoryError:
-        return line(
-            {"error": f"{shown} needs more memory to read than is allowed; split it into smaller files."}
-        ), False
+        reason = f"{shown} needs more memory to read than is allowed; split it into smaller files."
+        return line({"error": reason, "last": True}), False
     except Exception as error:  # a reader's bug or a hostile file: this file is lost, the next one is not
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         return line({"error": f"{shown} can't be read ({reason}); export it again or in another format."}), True
@@ -120,4 +124,4 @@ def _be_hostile(how: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), float(sys.argv[2])))
+    main(int(sys.argv[1]), float(sys.argv[2]))

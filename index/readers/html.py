@@ -35,8 +35,9 @@ def read_html(markup: str, source: str) -> Document:
     full_title = fold_to_line(_first_text(tree, "title"))
     page_length = len(body.text())
     masthead = _masthead(body, page_length)
-    title, site = _split_title(full_title, masthead)
-    title = title or _first_heading(body, page_length) or source.rsplit("/", 1)[-1]
+    first_heading = _first_heading(body, masthead)
+    title, site = _split_title(full_title, masthead, first_heading)
+    title = title or first_heading or source.rsplit("/", 1)[-1]
     assembly = Assembly()
     PageWalk(assembly, source.rsplit("/", 1)[-1], title, page_length).read(body)
     while is_last_word(assembly.last()):
@@ -75,14 +76,15 @@ def _masthead(body: LexborNode, page_length: int) -> set[str]:
     return found
 
 
-def _first_heading(body: LexborNode, page_length: int) -> str:
-    masthead = _masthead(body, page_length)
+def _first_heading(body: LexborNode, masthead: set[str]) -> str:
     texts = [line_of(heading) for heading in body.css("h1, h2, h3")]
     return next((text for text in texts if text and plain(text) not in masthead), next(iter(filter(None, texts)), ""))
 
 
-def _split_title(title: str, masthead: set[str]) -> tuple[str, str]:
-    """A page's title without the site's name in it, and that name (empty where the title holds none)."""
+def _split_title(title: str, masthead: set[str], heading: str) -> tuple[str, str]:
+    """A page's title without the site's or the book's name in it, and that name (empty where the title holds none).
+
+    "Ports - The Guide" is the page "Ports" of "The Guide" if the masthead says "The Guide" or the heading "Ports"."""
     if plain(title) in masthead:
         return "", title.strip(_JOINS)
     parts = [part for part in _TITLE_JOINS.split(title) if part]
@@ -90,6 +92,10 @@ def _split_title(title: str, masthead: set[str]) -> tuple[str, str]:
         if plain(part) in masthead:
             rest = title.removeprefix(part) if part == parts[0] else title.removesuffix(part)
             return rest.strip(_JOINS), part
+    if heading and plain(title) != plain(heading) and title.startswith(heading):
+        rest = title.removeprefix(heading)
+        if join := _TITLE_JOINS.match(rest):
+            return heading, rest[join.end() :].strip(_JOINS)
     return title, ""
 
 

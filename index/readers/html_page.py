@@ -186,7 +186,7 @@ class PageWalk:
         own = _anchor_in(node)
         if self._groups and self._groups[-1].kind == "note":
             self._flush()
-            self._groups[-1].lines.append(text)
+            self._groups[-1].lines.extend([text] if text else [])
             return False
         self._end_all()
         self._drop_contents_title()

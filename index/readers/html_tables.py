@@ -37,10 +37,8 @@ def read_table(table: LexborNode) -> TableText | None:
     has_header = any(cell.tag == "th" for _, cells in rows for cell in cells)
     if not has_header and (widest < 2 or len(rows) < 2):
         return None
-    if (
-        len(rows) * widest < 2
-        or (not has_header
-        and any(cell.css_first(_LAYOUT_CONTENT) for _, cells in rows for cell in cells))
+    if len(rows) * widest < 2 or (
+        not has_header and any(cell.css_first(_LAYOUT_CONTENT) for _, cells in rows for cell in cells)
     ):
         return None
     grid, headers = _fill(rows)

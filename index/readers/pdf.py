@@ -222,6 +222,7 @@ class _Walk:
             self.assembly.add(kind, _code(lines) if kind == "code" else _joined(lines), page=self._begun_on)
 
 
+_HEADING_NUMBER = re.compile(r"(chapter|appendix|part|section|第|付録)?(\d{0,8}|[ivxlc]{1,5}|[a-z]\d{0,6})[章節項部]?")
 _CONTENTS_TITLE = re.compile(r"^\W*((table of )?contents|index|目次|索引|bookmarks?|cover|表紙)\W*$", re.IGNORECASE)
 
 
@@ -231,12 +232,7 @@ def _may_be_heading(text: str) -> bool:
 
 def _only_number(prefix: str) -> bool:
     """Whether what stands before a bookmark's title on its line is its number ("3.1", "Chapter 2", "第2章", "A")."""
-    return re.fullmatch(r"(chapter|appendix|part|section|第|付録)?[\da-zivx]{0,8}[章節項部]?", prefix) is not None and (
-        not prefix
-        or any(char.isdigit() for char in prefix)
-        or len(prefix) <= 1
-        or prefix.startswith(("chap", "app", "part"))
-    )
+    return _HEADING_NUMBER.fullmatch(prefix) is not None
 
 
 def _same_heading(before: Line, line: Line) -> bool:
