@@ -19,7 +19,8 @@ class Block:
     """A stretch of a section that splitting should keep whole: `section.text[start:end]`, offsets within the section.
 
     Tables are one row a line, cells separated by " | ", the header row first; `header` is the length of that header
-    line (0: none), so that whoever cuts a table can repeat it. List items and definitions are one a line.
+    line (0: none), so that whoever cuts a table can repeat it. List items are one a line. A definition is "term: text",
+    with what else belongs to it in lines below; its `header` is the length of the term.
     """
 
     start: int

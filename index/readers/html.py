@@ -43,13 +43,17 @@ def read_html(markup: str, source: str) -> Document:
     while is_last_word(assembly.last()):
         assembly.drop_last()
     found = assembly.sections()
-    if found and is_first_word(found[0].text):
+    above = ""
+    if len(found) > 1 and not found[0].heading and _is_header_line(found[0].text):
+        above = max((line for line in found[0].text.split("\n") if not line.startswith("[")), key=len, default="")
+        found = found[1:]
+    elif found and is_first_word(found[0].text):
         found = found[1:]
     sections = rooted(found, title)
     root = tree.css_first("html")
     declared = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     language = language_of("\n".join(section.text for section in sections) or title, declared)
-    return Document(source, title, language, sections, _meta(tree, site))
+    return Document(source, title, language, sections, _meta(tree, site, above))
 
 
 def _closed(markup: str) -> str:
@@ -99,8 +103,14 @@ def _split_title(title: str, masthead: set[str], heading: str) -> tuple[str, str
     return title, ""
 
 
-def _meta(tree: LexborHTMLParser, site: str) -> tuple[tuple[str, str], ...]:
-    """What the page says of itself: <meta name>, and the manual's title where a link to its first page carries it."""
+def _is_header_line(text: str) -> bool:
+    """Whether what stands above a page's first heading is only the maker's and the book's name."""
+    return len(text) < 200 and not re.search(r"[.。!?！？:：]\s|[.。!?！？:：]$", text)
+
+
+def _meta(tree: LexborHTMLParser, site: str, above: str) -> tuple[tuple[str, str], ...]:
+    """What the page says of itself: <meta name>, and the manual's title where the page's title, a link to the manual's
+    first page or the line above the first heading carries it."""
     meta = {}
     for node in tree.css("meta[name]"):
         name, content = node.attributes.get("name") or "", node.attributes.get("content") or ""
@@ -112,4 +122,6 @@ def _meta(tree: LexborHTMLParser, site: str) -> tuple[tuple[str, str], ...]:
         home = tree.css_first(selector)
         if home is not None and home.attributes.get("title"):
             meta.setdefault("manual", fold_to_line(home.attributes["title"] or ""))
+    if len(plain(above)) > 8:
+        meta.setdefault("manual", above)
     return tuple(meta.items())

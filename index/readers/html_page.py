@@ -25,6 +25,7 @@ _BLOCKS = words(
 )
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
 _NOTES = words("note notes warning caution important tip hint admonition attention danger notice alert reminder")
+_BUTTONS = re.compile(r"^(\[[^\[\]]{1,40}\]\s*)+$")  # images as links: [Contents] [Back] [Next]
 _RUN_IN_NUMBER = re.compile(r"^(\(\w{1,3}\)|■|\d+(\.\d+)+\.?)\s*\S")
 _RUN_IN_LEVEL = 7  # below every heading element
 _ENTRY_LEVEL = 10  # definitions stand below every heading
@@ -58,7 +59,8 @@ class PageWalk:
         self._anchor: str | None = None
         self._headings = 0
         self._heading_text = ""
-        self._links = 0
+        self._links = 0  # to places on this page
+        self._links_everywhere = 0
         self._linked = 0  # characters of the running text that are links within this page
         self._in_link = 0  # the link at hand
         self._skipped = 0  # an element that was read already
@@ -107,6 +109,7 @@ class PageWalk:
         elif tag == "br":
             self._inline.append(LINE)
         elif tag == "a":
+            self._links_everywhere += "href" in attributes
             if (attributes.get("href") or "").startswith("#"):
                 self._links += 1
                 self._in_link = node.mem_id
@@ -140,9 +143,11 @@ class PageWalk:
             return
         text = fold("".join(self._inline))
         self._inline.clear()
-        links, linked = self._links, self._linked
-        self._links = self._linked = 0
+        links, linked, everywhere = self._links, self._linked, self._links_everywhere
+        self._links = self._linked = self._links_everywhere = 0
         if not text or (links >= 3 and linked >= 0.9 * len(text) - 2 * links):
+            return
+        if everywhere and _BUTTONS.match(text):
             return
         if not self._groups:
             self._assembly.add("paragraph", text, anchor=self._anchor)

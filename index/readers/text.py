@@ -82,7 +82,7 @@ def _read_page(lines: list[str], assembly: Assembly, page: int | None, title: st
             assembly.heading(level, text, page=page)
             at += taken
             continue
-        inner = next((k for k in range(1, len(chunk)) if _heading(chunk[k:], alone=False)[0]), len(chunk))
+        inner = next((k for k in range(1, len(chunk)) if _heading(chunk[k : k + 2], alone=False)[0]), len(chunk))
         if first and not title and len(chunk) == 1 and not any(lines[:at]) and _stands_alone(chunk[0]):
             title = " ".join(chunk[0].split())
             assembly.heading(1, title, page=page)

@@ -126,6 +126,20 @@ class TestFurniture:
     def test_a_class_that_covers_the_whole_page_drops_nothing(self) -> None:
         assert only('<div class="menu"><h1>A</h1><p>Everything stands in here.</p></div>') != []
 
+    def test_lines_of_image_buttons_are_left_out_and_figures_kept(self) -> None:
+        buttons = "".join(f"<a href='{n}.HTM'><img alt='[{n}]'></a>" for n in ("Contents", "Back", "Next"))
+        body = f"<p>{buttons}</p><h1>A</h1><p><img alt='[Figure]'></p><p>Text.</p><p>{buttons}</p>"
+        assert only(body) == [("paragraph", "[Figure]"), ("paragraph", "Text.")]
+
+    def test_the_book_title_above_the_first_heading_names_the_manual(self) -> None:
+        body = "<div>Maker</div><div>Example Scheduler Guide</div><h3>3.1 Ports</h3><p>x</p><h4>TCP</h4><p>y</p>"
+        document = read(body, "<title>3.1 Ports</title>")
+        assert document.sections[0].heading == ("3.1 Ports",)
+        assert dict(document.meta)["manual"] == "Example Scheduler Guide"
+
+    def test_a_sentence_above_the_first_heading_is_text(self) -> None:
+        assert read("<p>Stop it first.</p><h1>A</h1><p>x</p>").sections[0].text == "Stop it first."
+
     def test_closing_words_of_the_maker_are_left_out(self) -> None:
         assert only("<h1>A</h1><p>Text.</p><p>Last modified 30 June 2022</p>") == [("paragraph", "Text.")]
 
