@@ -1,8 +1,8 @@
 """The records that travel from a file to a search hit: small, frozen, without behaviour.
 
 Offsets are counted in characters (Python `str` indices), from 0, end exclusive, in the *source text*: the text of one
-file as its reader produced it, which is the sections' texts one after the other. So `source_text[start:end]` is verbatim
-for every passage, quote and citation, whatever the file's own format was.
+file as its reader produced it, which is the sections' texts one after the other. So `source_text[start:end]` is
+verbatim for every passage, quote and citation, whatever the file's own format was.
 """
 
 from __future__ import annotations
