@@ -27,6 +27,7 @@ _NAMES = words(
     "site-header page-header pageheader masthead skip-link skiplink headerlink menu topnav bottomnav list-of-tables "
     "list-of-figures list-of-examples indexterm editsection noprint"
 )
+_AMBIGUOUS = words("sidebar related menu")  # a DocBook sidebar is a box of text; a theme's is navigation
 _WHOLE_INDEX = frozenset({"indexdiv", "genindextable"})
 _NAMED = words("div ul ol dl table section aside p span header footer a center td")
 _PAGE_FRAME = words("html body main article")
@@ -68,8 +69,11 @@ def _named_furniture(node: LexborNode, attributes: dict[str, str | None], page_l
     names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower().split()
     if _WHOLE_INDEX.intersection(names):
         return True
-    if not _NAMES.intersection(names):
+    found = _NAMES.intersection(names)
+    if not found:
         return False
+    if found <= _AMBIGUOUS:
+        return _mostly_links([node])
     return len(node.text()) * 2 <= page_length or links_only(node)
 
 

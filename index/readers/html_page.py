@@ -24,7 +24,9 @@ _BLOCKS = words(
     "tr td th table thead tbody tfoot"
 )
 _LISTS = frozenset({"ul", "ol", "menu", "dir"})
-_NOTES = words("note notes warning caution important tip hint admonition attention danger notice alert reminder")
+_NOTES = words(
+    "note notes warning caution important tip hint sidebar admonition attention danger notice alert reminder"
+)
 _BUTTONS = re.compile(r"^(\[[^\[\]]{1,40}\]\s*)+$")  # images as links: [Contents] [Back] [Next]
 _RUN_IN_NUMBER = re.compile(r"^(\(\w{1,3}\)|■|\d+(\.\d+)+\.?)\s*\S")
 _RUN_IN_LEVEL = 7  # below every heading element

@@ -140,6 +140,14 @@ class TestFurniture:
     def test_a_sentence_above_the_first_heading_is_text(self) -> None:
         assert read("<p>Stop it first.</p><h1>A</h1><p>x</p>").sections[0].text == "Stop it first."
 
+    def test_a_sidebar_of_links_goes_and_one_of_text_is_a_note(self) -> None:
+        links = '<div class="sidebar"><a href="a.html">First page</a> <a href="b.html">Second page</a></div>'
+        box = '<div class="sidebar"><p>TOOL</p><p>Long words of advice, not links.</p></div>'
+        assert only(f"{links}<h1>A</h1><p>x</p>{box}") == [
+            ("paragraph", "x"),
+            ("note", "TOOL\nLong words of advice, not links."),
+        ]
+
     def test_closing_words_of_the_maker_are_left_out(self) -> None:
         assert only("<h1>A</h1><p>Text.</p><p>Last modified 30 June 2022</p>") == [("paragraph", "Text.")]
 
