@@ -5,6 +5,10 @@ from __future__ import annotations
 from index.errors import TebikiError
 
 
+class ModelMissing(TebikiError):
+    """Something that only a model can do was asked for without one."""
+
+
 class ModelUnreadable(TebikiError):
     """The model file is missing, is not a GGUF, or llama.cpp refuses it."""
 

@@ -79,13 +79,13 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
 
 
 def test_the_same_id_twice_is_refused_and_both_lines_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BankInvalid, match='Line 3 .*"q1" stands in line 1'):
+    with pytest.raises(BankInvalid, match=r'Line 3 .*"q1" stands in line 1'):
         load_bank(bank(tmp_path, GOOD, {**GOOD, "id": "q2"}, GOOD))
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", "null", '"text"'])
 def test_what_is_not_a_json_object_is_named(tmp_path: Path, line: str) -> None:
-    with pytest.raises(BankInvalid, match="Line 1 .*not JSON|Line 1 .*not a JSON object"):
+    with pytest.raises(BankInvalid, match=r"Line 1 .*not JSON|Line 1 .*not a JSON object"):
         load_bank(bank(tmp_path, line))
 
 
