@@ -13,7 +13,7 @@ from desktop.folders import Folders
 from desktop.view_models.section_text import quote_span
 from desktop.view_models.turns import citation_of
 from index.errors import LibraryMissing
-from index.records import Manual, Section
+from index.records import Block, Manual, Section
 
 if TYPE_CHECKING:
     from index.library import Library
@@ -36,6 +36,14 @@ class Holdings:
         return sum(one.embedded for one in self.manuals)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A section to read, with its blocks (offsets within the section)."""
+
+    section: Section
+    blocks: tuple[Block, ...]
+
+
 class Looking:
     """Opens the library at the first use; `library_changed` makes the next look-up see it as it is then."""
 
@@ -50,7 +58,7 @@ class Looking:
         except LibraryMissing:
             return Holdings(())
 
-    def section_of(self, citation: Citation) -> Section | None:
+    def page_of(self, citation: Citation) -> Page | None:
         """The section that a citation stands in; None where the library no longer has it.
 
         A manual that was imported anew has other section numbers: then the section of the same file that holds the
@@ -63,14 +71,14 @@ class Looking:
         try:
             found = library.section(citation.section_id)
             if found.source == citation.source and _holds(found, citation):
-                return found
+                return Page(found, library.blocks(found.id))
         except KeyError:
             pass
         for manual in library.manuals():
             if manual.title == citation.manual:
                 for section in library.sections(manual.id, citation.source):
                     if _holds(section, citation):
-                        return section
+                        return Page(section, library.blocks(section.id))
         return None
 
     def read_again(self, question: Question) -> Citation | None:

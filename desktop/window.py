@@ -68,10 +68,9 @@ class Window(QMainWindow):
         self._answering, self._looking = Answering(folders, model, threads), Looking(folders)
         self.process = ImportProcess(folders.library, self)
         samples = [sample for pack in packs for sample in pack.samples]
-        banks = [bank for pack in packs for bank in pack.banks]
         self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking, samples)
         self.library = LibraryPage(look, self._reading, self._looking, self.process)
-        self.exam = ExamPage(look, Sittings(self._database), self._reading, self._looking, banks)
+        self.exam = ExamPage(look, Sittings(self._database), self._reading, self._looking)
         self._build()
         self._connect()
         self.actions_by_id = {command.id: self._action(command.id, command.keys) for command in COMMANDS}
@@ -82,6 +81,8 @@ class Window(QMainWindow):
 
     def start(self) -> None:
         """Open what takes time in the background: the library, the model, and on a first start the primers."""
+        self.exam.choice.load(self._packs)
+        self.ask.composer.edit.setFocus()
         answering = self._answering
         self._asking.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
         if (self._folders.library / "library.sqlite").is_file():
@@ -150,6 +151,10 @@ class Window(QMainWindow):
         """Bring one page into view."""
         self.pages.setCurrentIndex(number)
         self.rail.show_page(number)
+        if number == 0:
+            self.ask.composer.edit.setFocus()
+        elif not self.rail.isAncestorOf(self.focusWidget() or self):
+            (self.library.table if number == 1 else self.exam.stack).setFocus()
 
     # What it is made of
 
@@ -188,7 +193,6 @@ class Window(QMainWindow):
         self.rail.keys.clicked.connect(self.keys)
         for page in (self.ask, self.library, self.exam):
             page.problem.connect(self.show_problem)
-        self.exam.choice.problem.connect(self.show_problem)
         self.ask.deleted.connect(self._offer_undo)
         self.library.done.connect(lambda words: self.message.show_message(words, "good"))
         self.library.changed.connect(self._library_changed)

@@ -59,6 +59,7 @@ class AskPage(QWidget):
         self.composer = Composer(look)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
         self.splitter.addWidget(self.chat_list)
         self.splitter.addWidget(self._middle())
         self.splitter.addWidget(self.source)
@@ -291,8 +292,8 @@ class AskPage(QWidget):
     def _fetch(self, citation: Citation) -> None:
         looking = self._looking
         self._reading.run(
-            lambda _: looking.section_of(citation),
-            done=lambda section: self.source.show_section(citation, section),
+            lambda _: looking.page_of(citation),
+            done=lambda page: self.source.show_page(citation, page),
             failed=lambda error: self.problem.emit(str(error)),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QWidget
@@ -27,14 +26,12 @@ class ExamPage(QWidget):
 
     problem = Signal(str)
 
-    def __init__(
-        self, look: Look, sittings: Sittings, reading: Lane, looking: Looking, banks: Sequence[Path] = ()
-    ) -> None:
+    def __init__(self, look: Look, sittings: Sittings, reading: Lane, looking: Looking) -> None:
         super().__init__()
         self.setObjectName("page")
         self._look, self._sittings = look, sittings
         self._reading, self._looking = reading, looking
-        self.choice = ExamChoice(look, banks)
+        self.choice = ExamChoice(look)
         self.sitting = SittingView(look, sittings)
         self.result = ExamResultView(look)
         self.stack = QStackedWidget()
@@ -44,6 +41,7 @@ class ExamPage(QWidget):
         self.source.hide()
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(self.source)
         self.splitter.setStretchFactor(0, 1)
@@ -69,10 +67,10 @@ class ExamPage(QWidget):
         self.choice.show_past(self._sittings.unfinished(), self._sittings.finished())
         self.stack.setCurrentWidget(self.choice)
 
-    def begin(self, bank: Path, questions: Sequence[Question], plan: Plan, seed: int | None = None) -> None:
+    def begin(self, bank: str, questions: Sequence[Question], plan: Plan, seed: int | None = None) -> None:
         """Start a sitting; the questions are drawn now and stored with it."""
         drawn = draw(questions, plan, random.randrange(2**31) if seed is None else seed)
-        self.resume(self._sittings.begin(bank.name, plan, drawn))
+        self.resume(self._sittings.begin(bank, plan, drawn))
 
     def resume(self, sitting: Sitting) -> None:
         """Sit, or go on with, this sitting."""
@@ -108,8 +106,8 @@ class ExamPage(QWidget):
     def _fetch(self, citation: Citation) -> None:
         looking = self._looking
         self._reading.run(
-            lambda _: looking.section_of(citation),
-            done=lambda section: self.source.show_section(citation, section),
+            lambda _: looking.page_of(citation),
+            done=lambda page: self.source.show_page(citation, page),
             failed=self._trouble,
         )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -25,23 +25,32 @@ from desktop.look import Look
 from desktop.sittings import Sitting
 from desktop.view_models.exam_plan import LEVELS, Plan, plan, score
 from desktop.view_models.library_rows import day
-from desktop.widgets.controls import Button, Words, panel
+from desktop.widgets.controls import Button, Choice, Words, panel
 from index.errors import TebikiError
+from index.packs import Pack
 from index.records import Language
 
 
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Questions to draw from, and what they are called by language (nothing: by the file's name)."""
+
+    names: Mapping[str, str]
+    questions: list[Question]
+
+
 class ExamChoice(QWidget):
-    """`begun` carries bank, its questions and the plan; `resumed` and `reviewed` a stored sitting."""
+    """`begun` carries the bank's name, its questions and the plan; `resumed` and `reviewed` a stored sitting."""
 
     begun = Signal(object, object, object)
     resumed = Signal(object)
     reviewed = Signal(object)
     problem = Signal(str)
 
-    def __init__(self, look: Look, banks: Sequence[Path]) -> None:
+    def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._banks: dict[Path, list[Question]] = {}
+        self._banks: dict[str, Bank] = {}
         self._plan: Plan | None = None
         self._unfinished: Sitting | None = None
         self._past: Sequence[Sitting] = ()
@@ -74,22 +83,34 @@ class ExamChoice(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         look.texts.changed.connect(self._retranslate)
-        for bank in banks:
-            self.add_bank(bank)
         self._retranslate()
 
+    def load(self, packs: Sequence[Pack]) -> None:
+        """Offer the banks of the domain packs, one choice a pack."""
+        for pack in packs:
+            self._offer(pack.id, pack.name, pack.banks)
+        if self.bank.count():
+            self.bank.setCurrentIndex(0)
+
     def add_bank(self, path: Path) -> None:
-        """Offer a bank; a file that is no valid bank is named in the message bar."""
+        """Offer a bank from a file of the user's own."""
+        self._offer(path.name, {}, (path,))
+
+    def _offer(self, name: str, names: Mapping[str, str], paths: Sequence[Path]) -> None:
         try:
-            questions = load_bank(path)
+            questions = [question for path in paths for question in load_bank(path)]
         except TebikiError as error:
             self.problem.emit(str(error))
             return
-        if path not in self._banks:
-            self._banks[path] = questions
-            self.bank.addItem("", path)
-        self._banks[path] = questions
-        self.bank.setCurrentIndex(self.bank.findData(path))
+        if not questions:
+            return
+        if name not in self._banks:
+            self.bank.addItem("", name)
+        self._banks[name] = Bank(names, questions)
+        self.bank.setCurrentIndex(self.bank.findData(name))
+        spoken = {question.lang for question in questions}
+        if self.language.currentData() not in spoken:
+            self.language.setCurrentIndex(self.language.findData(questions[0].lang))
         self._retranslate()
 
     def show_past(self, unfinished: Sitting | None, finished: Sequence[Sitting]) -> None:
@@ -99,7 +120,7 @@ class ExamChoice(QWidget):
         if unfinished is not None:
             self._resume_text.say(
                 "exam.resume_text",
-                bank=unfinished.bank,
+                bank=self._title(unfinished.bank),
                 answered=len(unfinished.chosen),
                 total=len(unfinished.questions),
                 minutes=max(round((unfinished.seconds - unfinished.used) / 60), 0),
@@ -138,7 +159,7 @@ class ExamChoice(QWidget):
         form.setHorizontalSpacing(18)
         form.setVerticalSpacing(12)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self.bank, self.language, self.level = QComboBox(), QComboBox(), QComboBox()
+        self.bank, self.language, self.level = Choice(self._look), Choice(self._look), Choice(self._look)
         for language in ("en", "ja"):
             self.language.addItem("", language)
         for level in LEVELS:
@@ -165,7 +186,8 @@ class ExamChoice(QWidget):
         return card
 
     def _plan_changed(self) -> None:
-        questions = self._banks.get(self.bank.currentData(), [])
+        bank = self._banks.get(self.bank.currentData())
+        questions = bank.questions if bank else []
         language, level = cast(Language, self.language.currentData()), cast(Level, self.level.currentData())
         self._plan = plan(questions, language, level) if questions else None
         self.begin_button.setEnabled(self._plan is not None)
@@ -176,12 +198,16 @@ class ExamChoice(QWidget):
 
     def _begin(self) -> None:
         if self._plan is not None:
-            path = self.bank.currentData()
-            self.begun.emit(path, self._banks[path], self._plan)
+            name = self.bank.currentData()
+            self.begun.emit(name, self._banks[name].questions, self._plan)
 
     def _do_resume(self) -> None:
         if self._unfinished is not None:
             self.resumed.emit(self._unfinished)
+
+    def _title(self, name: str) -> str:
+        bank = self._banks.get(name)
+        return bank.names.get(self._look.texts.language, name) if bank else name
 
     def _show_results(self) -> None:
         while (item := self._past_rows.takeAt(0)) is not None:
@@ -213,8 +239,10 @@ class ExamChoice(QWidget):
     def _retranslate(self) -> None:
         texts = self._look.texts
         for place in range(self.bank.count()):
-            path = self.bank.itemData(place)
-            self.bank.setItemText(place, texts("exam.bank_row", name=path.name, n=len(self._banks[path])))
+            name = self.bank.itemData(place)
+            self.bank.setItemText(
+                place, texts("exam.bank_row", name=self._title(name), n=len(self._banks[name].questions))
+            )
         for box, table in ((self.language, "language"), (self.level, "level")):
             for place in range(box.count()):
                 box.setItemText(place, texts(f"{table}.{box.itemData(place)}"))

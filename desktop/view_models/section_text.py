@@ -1,20 +1,24 @@
 """How a section's plain text is laid out for reading: prose, tables and code, each with its offsets in the text.
 
-A table is a block whose lines all have cells separated by " | " (the readers write them so); code is a block whose
-lines are all indented or which shows a prompt. Nothing is rewritten: every character shown stands at its offset.
+The readers say which blocks are tables and code. Where that is not known (a quote by itself), a block whose lines all
+have cells separated by " | " is a table, and one that is indented or shows a prompt is code. Nothing is rewritten:
+every character shown stands at its offset.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from index.records import Block
 
 Kind = Literal["prose", "table", "code"]
 Span = tuple[int, int]
 
-_BLOCK = re.compile(r"[^\n](?:.|\n(?!\s*\n))*", re.MULTILINE)
+_BLOCK = re.compile(r"[^\n]*\S(?:.|\n(?!\s*\n))*")
+_AS_READ: dict[str, Kind] = {"table": "table", "code": "code"}
 _SEPARATOR = re.compile(r"(?:^|(?<= ))\|(?= |$)")
 _PROMPT = re.compile(r"(?:[$#>%] |C:\\.*>)\S")
 
@@ -29,20 +33,22 @@ class Part:
     rows: tuple[tuple[Span, ...], ...] = ()
 
 
-def parts(text: str) -> Iterator[Part]:
-    """The blocks of a section in order; blank lines between them belong to none."""
-    for found in _BLOCK.finditer(text):
-        start, end = found.span()
-        if not found[0].strip():
-            continue
-        lines = _lines(text, start, end)
-        kind = _kind([text[a:b] for a, b in lines])
-        rows = tuple(tuple(_cells(text, a, b)) for a, b in lines) if kind == "table" else ()
-        yield Part(kind, start, end, rows)
+def parts(text: str, blocks: Sequence[Block] = ()) -> Iterator[Part]:
+    """The blocks of a section in order, as its reader told them; without that, as they look.
+
+    Blank lines between blocks belong to none.
+    """
+    if blocks:
+        found = [(one.start, one.end, _AS_READ.get(one.kind, "prose")) for one in blocks]
+    else:
+        found = [(one.start(), one.end(), _looks_like(one[0].split("\n"))) for one in _BLOCK.finditer(text)]
+    for start, end, kind in found:
+        lines = _lines(text, start, end) if kind == "table" else []
+        yield Part(kind, start, end, tuple(tuple(_cells(text, a, b)) for a, b in lines))
 
 
-def _kind(lines: list[str]) -> Kind:
-    if len(lines) > 1 and all(_SEPARATOR.search(line) for line in lines):
+def _looks_like(lines: list[str]) -> Kind:
+    if all(_SEPARATOR.search(line) for line in lines) and (len(lines) > 1 or len(_SEPARATOR.findall(lines[0])) > 1):
         return "table"
     if all(line.startswith(("    ", "\t")) for line in lines) or _PROMPT.match(lines[0]):
         return "code"

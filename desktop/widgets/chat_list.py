@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from PySide6.QtCore import QLocale, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QDate, QLocale, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
@@ -95,13 +95,14 @@ class ChatList(QFrame):
         top = QHBoxLayout()
         top.addWidget(Words(look, "chats.title", "caption"), 1)
         top.addWidget(self.delete_button)
-        self._layout = layout = QVBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 12, 6, 6)
         layout.setSpacing(8)
         layout.addWidget(self.new_button)
         layout.addLayout(top)
         layout.addWidget(self.empty)
         layout.addWidget(self.list, 1)
+        layout.addStretch(0)
         look.texts.changed.connect(self._retranslate)
         self._retranslate()
 
@@ -121,7 +122,6 @@ class ChatList(QFrame):
         self.list.blockSignals(False)
         self.list.setVisible(bool(conversations))
         self.empty.setVisible(not conversations)
-        self._layout.setStretch(2, 0 if conversations else 1)
         self._selected()
 
     def delete_current(self) -> None:
@@ -160,7 +160,7 @@ class ChatList(QFrame):
         if days == 1:
             return self._look.texts("chats.yesterday", time=f"{when:%H:%M}")
         locale = QLocale(QLocale.Language.Japanese if self._look.texts.language == "ja" else QLocale.Language.English)
-        return locale.toString(when.date(), QLocale.FormatType.ShortFormat)
+        return locale.toString(QDate(when.year, when.month, when.day), QLocale.FormatType.ShortFormat)
 
     def _retranslate(self) -> None:
         self.list.setAccessibleName(self._look.texts("chats.title"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop.look import Look
 
@@ -124,6 +125,21 @@ class Picture(QLabel):
 
     def _retint(self) -> None:
         self.setPixmap(self._look.theme.pixmap(self._icon, self._colour, self._size))
+
+
+class Choice(QComboBox):
+    """A drop-down list with our own arrow."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        look.theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.drawPixmap(self.width() - 28, (self.height() - 18) // 2, self._look.theme.pixmap("down", "quiet", 18))
+        painter.end()
 
 
 def panel(name: str, margin: int = 16, spacing: int = 8) -> tuple[QFrame, QVBoxLayout]:

@@ -31,7 +31,7 @@ class EvidenceCard(QFrame):
         self._heading = QLabel(" › ".join(citation.heading[-2:]) or citation.source)
         self._heading.setWordWrap(True)
         self._heading.setTextFormat(Qt.TextFormat.PlainText)
-        self._heading.setProperty("role", "heading")
+        self._heading.setProperty("role", "place")
         self._place = QLabel()
         self._place.setProperty("role", "small")
         self._place.setTextFormat(Qt.TextFormat.PlainText)

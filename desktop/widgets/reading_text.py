@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
 from desktop.theme import Theme, code_font
 from desktop.view_models.section_text import Part, Span, cut, parts
+from index.records import Block
 
 QUOTE_ANCHOR = "quote"
 
@@ -67,22 +69,38 @@ class FlowText(QTextBrowser):
         self.setFixedHeight(max(math.ceil(self.document().size().height()), self.fontMetrics().height()) + 2)
 
 
-def lay_out(document: QTextDocument, text: str, theme: Theme, marked: Span | None = None) -> None:
-    """Fill `document` with `text`; the marked span is highlighted and carries the anchor QUOTE_ANCHOR."""
+def lay_out(
+    document: QTextDocument,
+    text: str,
+    theme: Theme,
+    marked: Span | None = None,
+    *,
+    blocks: Sequence[Block] | None = None,
+) -> None:
+    """Fill `document` with `text`; the marked span is highlighted and carries the anchor QUOTE_ANCHOR.
+
+    `blocks` are those of a whole section, whose tables begin with a header row; a quote (None) has none to show.
+    """
     document.clear()
     document.setUndoRedoEnabled(False)
     cursor = QTextCursor(document)
     cursor.beginEditBlock()
-    for number, part in enumerate(parts(text)):
+    last = None
+    for number, part in enumerate(parts(text, blocks or ())):
         if number:
             cursor.movePosition(QTextCursor.MoveOperation.End)
             cursor.insertBlock(_paragraph(theme))
         else:
             cursor.setBlockFormat(_paragraph(theme))
         if part.kind == "table":
-            _table(cursor, text, part, theme, marked)
+            _table(cursor, text, part, theme, marked, header=blocks is not None)
         else:
             _block(cursor, text, part, theme, marked)
+        last = part
+    if blocks is None and last is not None and last.kind != "table":  # a quote ends with its last line
+        tight = QTextBlockFormat()
+        tight.setBottomMargin(0)
+        cursor.mergeBlockFormat(tight)
     cursor.endEditBlock()
 
 
@@ -106,7 +124,7 @@ def _block(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Spa
     _insert(cursor, text, part.start, part.end, plain, theme, marked)
 
 
-def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None) -> None:
+def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None, *, header: bool) -> None:
     columns = max(len(row) for row in part.rows)
     form = QTextTableFormat()
     form.setCellPadding(6)
@@ -115,16 +133,16 @@ def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Spa
     form.setBorderCollapse(True)
     form.setBorderBrush(QColor(theme.colours["line"]))
     form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-    form.setHeaderRowCount(1)
+    form.setHeaderRowCount(1 if header else 0)
     form.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
-    form.setBottomMargin(theme.points)
+    form.setBottomMargin(theme.points if header else 0)
     table = cursor.insertTable(len(part.rows), columns, form)
     for row, cells in enumerate(part.rows):
         for column in range(columns):
             place = table.cellAt(row, column)
             plain = QTextCharFormat()
             plain.setForeground(QColor(theme.colours["text"]))
-            if row == 0:
+            if row == 0 and header:
                 shade = place.format()
                 shade.setBackground(QColor(theme.colours["raised"]))
                 place.setFormat(shade)

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QTextBr
 
 from agent.records import Citation
 from desktop.look import Look
+from desktop.looking import Page
 from desktop.view_models.section_text import quote_span
 from desktop.view_models.turns import reference
 from desktop.widgets.controls import IconButton, Words
 from desktop.widgets.reading_text import QUOTE_ANCHOR, lay_out
-from index.records import Section
 
 
 class SourcePanel(QFrame):
@@ -31,7 +31,8 @@ class SourcePanel(QFrame):
         self._look = look
         self._citations: Sequence[Citation] = ()
         self._place = 0
-        self._section: Section | None = None
+        self._page: Page | None = None
+        self._loaded = False
         self.setMinimumWidth(300)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 10, 8, 8)
@@ -54,14 +55,14 @@ class SourcePanel(QFrame):
         self.body = QTextBrowser()
         self.body.setOpenLinks(False)
         layout.addWidget(self.body, 1)
-        look.theme.changed.connect(self._show_section)
+        look.theme.changed.connect(self._show_page)
         look.texts.changed.connect(self._retranslate)
         self._retranslate()
 
     def open(self, citations: Sequence[Citation], place: int) -> None:
         """Show one of these citations; the section is asked for with `wanted`."""
         self._citations, self._place = citations, place
-        self._section = None
+        self._page, self._loaded = None, False
         self._retranslate()
         self.note.hide()
         self.wanted.emit(self.citation)
@@ -71,11 +72,12 @@ class SourcePanel(QFrame):
         """The citation at hand."""
         return self._citations[self._place] if self._citations else None
 
-    def show_section(self, citation: Citation, section: Section | None) -> None:
+    def show_page(self, citation: Citation, page: Page | None) -> None:
         """Show the section of `citation`; None where the library has it no more. A late one for another is ignored."""
         if citation is self.citation:
-            self._section = section
-            self._show_section()
+            self._page = page
+            self._loaded = True
+            self._show_page()
 
     def step(self, by: int) -> None:
         """Open the next (1) or previous (-1) citation."""
@@ -96,20 +98,21 @@ class SourcePanel(QFrame):
             row.addWidget(widget)
         return row
 
-    def _show_section(self) -> None:
+    def _show_page(self) -> None:
         cited = self.citation
-        if cited is None:
+        if cited is None or not self._loaded:
             return
-        if self._section is None:
+        if self._page is None:
             self.note.say("source.gone")
             self.note.show()
             lay_out(self.body.document(), cited.quote, self._look.theme, (0, len(cited.quote)))
             return
-        marked = quote_span(self._section.text, self._section.start, cited.quote, cited.start, cited.end)
+        section = self._page.section
+        marked = quote_span(section.text, section.start, cited.quote, cited.start, cited.end)
         self.note.setVisible(marked is None)
         if marked is None:
             self.note.say("source.changed")
-        lay_out(self.body.document(), self._section.text, self._look.theme, marked)
+        lay_out(self.body.document(), section.text, self._look.theme, marked, blocks=self._page.blocks)
         QTimer.singleShot(0, self, self._scroll)
 
     def _scroll(self) -> None:

@@ -5,8 +5,10 @@ Text is appended in ticks while it is being written, and what stands is not laid
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, QUrl, Signal
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+import html
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from agent.records import Citation
 from desktop.look import Look
@@ -29,6 +31,7 @@ class TurnView(QFrame):
         super().__init__()
         self._look, self.state = look, state
         self._shown: tuple[Citation, ...] = ()
+        self._offered: tuple[Citation, ...] = ()
         self._pending = ""
         self._complete = False
         self._tick = QTimer(self, interval=TICK_MS, singleShot=True)
@@ -48,7 +51,7 @@ class TurnView(QFrame):
         layout.addWidget(self._failure())
         layout.addWidget(self._actions())
         look.texts.changed.connect(self._retranslate)
-        look.theme.changed.connect(self._show_wording)
+        look.theme.changed.connect(self._recolour)
         if state.text:
             self._pending = state.text
         self.refresh()
@@ -75,7 +78,9 @@ class TurnView(QFrame):
         if not busy and not self._complete:
             self._finish()
         self._evidence_caption.setVisible(bool(self._shown) and state.phase != "refused")
-        self._wording_frame.setVisible(bool(state.wording) and state.phase != "refused")
+        # Text that comes in one piece at the end may be the evidence again; the answer will say.
+        written = self._complete or bool(self.text.toPlainText())
+        self._wording_frame.setVisible(written and bool(state.wording) and state.phase != "refused")
 
     def copy(self, references: bool) -> None:
         """Put the answer on the clipboard, with its references if wanted."""
@@ -89,7 +94,7 @@ class TurnView(QFrame):
     def _question(self) -> QHBoxLayout:
         bubble, inside = panel("question", margin=0)
         inside.setContentsMargins(14, 9, 14, 9)
-        words = FlowlessLabel(self.state.question)
+        words = QuestionLabel(self.state.question)
         inside.addWidget(words)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -128,14 +133,14 @@ class TurnView(QFrame):
         self._refusal_title = Words(self._look, "ask.no_evidence", "refusal")
         top.addWidget(self._refusal_title, 1)
         inside.addLayout(top)
-        self._refusal_text = QLabel()
-        self._refusal_text.setWordWrap(True)
-        inside.addWidget(self._refusal_text)
-        self._nearest_caption = Words(self._look, "ask.nearest", "caption")
+        self._nearest_caption = Words(self._look, "ask.nearest", "quiet")
         inside.addWidget(self._nearest_caption)
-        self._nearest = QVBoxLayout()
-        self._nearest.setSpacing(0)
-        inside.addLayout(self._nearest)
+        self._nearest = QLabel()
+        self._nearest.setWordWrap(True)
+        self._nearest.setTextFormat(Qt.TextFormat.RichText)
+        self._nearest.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self._nearest.linkActivated.connect(lambda link: self._follow(QUrl(link)))
+        inside.addWidget(self._nearest)
         self._refusal_frame.hide()
         return self._refusal_frame
 
@@ -200,6 +205,11 @@ class TurnView(QFrame):
         self._action_row.show()
         self._retranslate()
 
+    def _recolour(self) -> None:
+        self._show_wording()
+        if self.state.phase == "refused":
+            self._show_refusal()
+
     def _show_wording(self) -> None:
         if self._complete:
             accent = self._look.theme.colours["accent"]
@@ -208,20 +218,24 @@ class TurnView(QFrame):
 
     def _show_refusal(self) -> None:
         assert self.state.answer is not None
-        self._refusal_text.setText(self.state.answer.text)
-        nearest = tuple(citation_of(hit) for hit in self.state.answer.nearest[:NEAREST])
-        self._nearest_caption.setVisible(bool(nearest))
-        for place, one in enumerate(nearest):
-            link = QPushButton(" › ".join((*one.heading[-2:], one.manual)))
-            link.setProperty("role", "link")
-            link.setIcon(self._look.theme.icon("page", "accent", 16))
-            link.clicked.connect(lambda _=False, place=place: self.opened.emit(nearest, place))
-            self._nearest.addWidget(link)
+        self._offered = tuple(citation_of(hit) for hit in self.state.answer.nearest[:NEAREST])
+        self._nearest_caption.say("ask.nearest" if self._offered else "ask.nothing_near")
+        colours = self._look.theme.colours
+        links = [
+            f'<p style="margin: 6px 0 0 0"><a href="near:{place}" style="color:{colours["accent"]}">'
+            f"{html.escape(' › '.join(one.heading[-2:]) or one.source)}</a><br>"
+            f'<span style="color:{colours["quiet"]}">{html.escape(one.manual)}</span></p>'
+            for place, one in enumerate(self._offered)
+        ]
+        self._nearest.setText("".join(links))
+        self._nearest.setVisible(bool(links))
         self._refusal_frame.show()
 
     def _follow(self, link: QUrl) -> None:
         if link.scheme() == "cite":
             self.opened.emit(self._shown, int(link.path()))
+        elif link.scheme() == "near":
+            self.opened.emit(self._offered, int(link.path()))
 
     def _reference(self, citation: Citation) -> str:
         return reference(citation, self._look.texts("source.page", page=citation.page or 0))
@@ -229,20 +243,17 @@ class TurnView(QFrame):
     def _retranslate(self) -> None:
         answer = self.state.answer
         if answer is not None:
-            self._facts.setText(
-                self._look.texts(
-                    "ask.facts", evidence=f"{answer.seconds.first_evidence:.1f}", total=f"{answer.seconds.total:.1f}"
-                )
-            )
+            evidence, total = f"{answer.seconds.first_evidence:.1f}", f"{answer.seconds.total:.1f}"
+            key = "ask.facts" if answer.citations else "ask.facts_total"
+            values = {"evidence": evidence, "total": total} if answer.citations else {"total": total}
+            self._facts.setText(self._look.texts(key, **values))
 
 
-class FlowlessLabel(QLabel):
+class QuestionLabel(QLabel):
     """A question as it was typed: plain text, selectable, wrapped."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        from PySide6.QtCore import Qt
-
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(len(text) > 60 or "\n" in text)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
