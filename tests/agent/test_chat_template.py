@@ -32,7 +32,7 @@ def test_a_prompt_is_to_the_letter_what_the_template_makes(
     source: str, open_assistant: bool, talk: list[tuple[str, str]]
 ) -> None:
     reference = Jinja2ChatFormatter(source, "</s>", "<s>", add_generation_prompt=open_assistant)
-    wanted = reference(messages=[{"role": role, "content": text} for role, text in talk]).prompt  # type: ignore[typeddict-item]
+    wanted = reference(messages=[{"role": role, "content": text} for role, text in talk]).prompt
     parts = ChatTemplate(source, bos="<s>", eos="</s>").parts(talk, open_assistant=open_assistant)
     assert "".join(part.text for part in parts) == wanted
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.sampling import Sampler, log_probability
+from agent.sampling import Allowed, Sampler, log_probability
 
 
-def only(*tokens: int):  # type: ignore[no-untyped-def]
+def only(*tokens: int) -> Allowed:
     def allowed(asked: NDArray[np.int32]) -> NDArray[np.bool_]:
         return np.isin(asked, tokens)
 
