@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 
 from index.store import ManualFacts, StoredFile
 
-_INDEX_PAGES = frozenset({"index", "toc", "contents", "readme", "main", "default", "home"})
+_INDEX_PAGES = ("index", "default", "home", "readme", "toc", "contents")
 _SAYS_NOTHING = re.compile(
-    r"(table of )?contents|index|toc|home|main|readme|untitled( document)?|welcome|frame(set)?|目次|索引|無題.*|",
+    r"(table of )?contents|index|toc|home|main|readme|untitled( document)?|frame(set)?|目次|索引|無題.*|\[.*\]|",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"\s+[-–—|:：]+(?:\s+|$)|\s*[|｜]\s*")
@@ -54,10 +54,9 @@ def _shared_part(titles: Sequence[str]) -> str:
 
 
 def _index_title(files: Sequence[StoredFile]) -> str:
-    for file in files:
-        if PurePosixPath(file.name).stem.lower() in _INDEX_PAGES and not _SAYS_NOTHING.fullmatch(file.title.strip()):
-            return file.title
-    return ""
+    titles = {PurePosixPath(file.name).stem.lower(): file.title.strip() for file in files}
+    said = (titles.get(page, "") for page in _INDEX_PAGES)
+    return next((title for title in said if not _SAYS_NOTHING.fullmatch(title)), "")
 
 
 def _folder_name(group: str) -> str:
