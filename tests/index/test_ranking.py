@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from whoosh import analysis, fields
 
 from index import ranking
-from index.ranking import B, K1, Ranker
+from index.ranking import K1, B, Ranker
 
 TEXTS = ["port of the port", "queue", "queue and port and job", "", "job job job", "the node waits in the queue"]
 
