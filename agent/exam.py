@@ -127,8 +127,7 @@ class _Candidate:
     def _worked_out(self, question: Question) -> _Sheet:
         without = self._per_token(question, question.question, ())
         if self._mode == "closed":
-            neutral = self._per_token(question, "?", ())
-            return _Sheet([], 0, _less(without, neutral))
+            return _Sheet([], 0, self._scores(question, (), without))
         whole = f"{question.question} {' '.join(question.options)}"
         if self._mode == "rag":
             evidence = self._evidence(question, whole)[:1]
@@ -157,6 +156,8 @@ class _Candidate:
         return list(extract(query, hits, language=question.lang).evidence)
 
     def _scores(self, question: Question, evidence: Sequence[Evidence], without: Sequence[float]) -> list[float]:
+        if not evidence:  # from memory: what the question adds to the options by themselves
+            return _less(without, self._per_token(question, "?", ()))
         return _less(self._per_token(question, question.question, evidence), without)
 
     def _per_token(self, question: Question, asked: str, evidence: Sequence[Evidence]) -> list[float]:

@@ -16,7 +16,7 @@ from agent.terms import folded, holds, identifiers
 from index.analyzer import query_language, tokens
 from index.records import Hit
 
-ENOUGH = 0.5
+ENOUGH = 0.45
 """From this figure on the evidence is taken to suffice; below it the answer is a refusal."""
 
 FEATURES = ("evidence", "best", "passage", "unseen", "unknown names", "found names", "words", "cosine", "lead")
@@ -24,9 +24,9 @@ FEATURES = ("evidence", "best", "passage", "unseen", "unknown names", "found nam
 # Fitted by `python -m benchmarks.refusal --fit`; the intercept comes first, then one number for each of FEATURES.
 COEFFICIENTS: dict[tuple[str, bool], tuple[float, ...]] = {
     ("en", False): (-4.03, 1.02, 6.35, 2.37, -0.32, -0.82, 1.29, 1.32, 0.00, 0.00),
-    ("en", True): (-4.03, 1.02, 6.35, 2.37, -0.32, -0.82, 1.29, 1.32, 0.00, 0.00),
+    ("en", True): (-4.27, 0.28, 3.49, 3.48, -1.06, -1.21, -0.37, -0.30, 2.16, 1.82),
     ("ja", False): (-3.84, 1.03, 3.84, 4.77, -0.85, -0.19, -0.52, 0.78, 0.00, 0.00),
-    ("ja", True): (-3.84, 1.03, 3.84, 4.77, -0.85, -0.19, -0.52, 0.78, 0.00, 0.00),
+    ("ja", True): (-4.51, 1.08, 3.76, 3.37, -0.84, -0.08, -0.41, 1.20, 1.07, 0.73),
 }
 
 

@@ -14,16 +14,16 @@ _WORD = re.compile(r"[A-Za-z0-9_%$#@./\\:*=+-]+")
 
 # Words by which people ask, and which no manual answers with: they must not weigh when they are not found in a passage.
 _ASKING_EN = frozenset(
-    """a about after all also am an and any are as at be been before but by can could did do does doing done else ever
-    exactly explain find first for from get give given go got had happen happens has have having help here how i if
-    in into is it its just kind know like list look make many may me mean means meant might more most much must my
-    name named need needed next no not now of off on one only or other our out over please put say says see set
-    shall should show so some something still such take tell than that the their them then there these they thing
-    this those to too under up us use used want was way we were what when where whether which while who whom whose
-    why will with without would write yes you your""".split()  # noqa: SIM905 - 190 quoted words would be a page
+    """a about after anything nothing all also am an and any are as at be been before but by can could did do does
+    doing done else ever exactly explain find first for from get give given go got had happen happens has have
+    having help here how i if in into is it its just kind know like list look make many may me mean means meant
+    might more most much must my name named need needed next no not now of off on one only or other our out over
+    please put say says see set shall should show so some something still such take tell than that the their
+    them then there these they thing this those to too under up us use used want was way we were what when where
+    whether which while who whom whose why will with without would write yes you your""".split()  # noqa: SIM905 - 190 quoted words would be a page
 )
 _ASKING_JA = re.compile(
-    r"教えて|ください|下さい|でしょうか|ですか|ますか|ですが|とは|について|どのように|どのような|どうすれば|どうやって|"
+    r"教えて|どういう|ください|下さい|でしょうか|ですか|ますか|ですが|とは|について|どのように|どのような|どうすれば|どうやって|"
     r"なぜ|いつ|どこ|だれ|どれ|どの|なに|何ですか|何(?=[をがはでに])|とき|場合|方法|意味|知りたい"
 )
 _WANTS_FIGURE_EN = re.compile(
