@@ -62,17 +62,17 @@ def debian(debian_reference_ja: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_every_page_of_the_slurm_manual_is_read(slurm_manual: Path, slurm: Path) -> None:
-    pages = {page.name for page in slurm_manual.glob("*.html")}
+    pages = [*slurm_manual.glob("*.html"), *slurm_manual.glob("*.pdf")]
     assert len(pages) == 133
     again = offline("import", slurm_manual, "--library", slurm)
-    assert again["unchanged"] >= 133
-    assert not [one for one in again["skipped"] if one["path"].endswith(".html")]
+    assert again["unchanged"] == 133
+    assert [one["path"] for one in again["skipped"]] == [str(slurm_manual / "tutorial_intro_files.tar.gz")]
 
 
 @pytest.mark.parametrize(
     ("question", "source"),
     [
-        ("How do I cancel a job?", "scancel.html"),
+        ("How is a job array submitted?", "job_array.html"),
         ("Which sbatch option sends a signal to the batch shell before the time limit?", "sbatch.html"),
         ("SRUN_CPUS_PER_TASK", "sbatch.html"),
         ("How are nodes powered down to save energy?", "power_save.html"),
@@ -86,9 +86,9 @@ def test_a_plain_question_finds_the_right_slurm_page(slurm: Path, question: str,
 @pytest.mark.parametrize(
     ("question", "page"),
     [
-        ("パッケージの依存関係を確認するには?", "ch02"),
-        ("sudo の設定ファイルはどこにありますか", "ch01"),
-        ("ファイルシステムの暗号化", "ch09"),
+        ("依存関係が壊れたパッケージを直すには", "ch02"),
+        ("起動時のブートローダーは何を読み込みますか", "ch03"),
+        ("ロケールを設定する方法", "ch08"),
     ],
 )
 def test_a_plain_question_finds_the_right_japanese_page(debian: Path, question: str, page: str) -> None:
@@ -127,7 +127,7 @@ def test_a_question_about_something_else_is_refused(slurm: Path, question: str) 
     answer = offline("ask", question, "--library", slurm)
     assert answer["abstained"]
     assert "not in the manuals" in answer["answer"].lower()
-    assert answer["nearest"], "a refusal offers the nearest passages"
+    assert not answer["citations"]
 
 
 def test_a_japanese_question_about_something_else_is_refused(debian: Path) -> None:

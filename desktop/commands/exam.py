@@ -49,6 +49,7 @@ def take_command(
     """Let a model sit an exam: from memory (closed), with one search (rag), or searching as it likes (agent)."""
     from agent.exam import take
 
+    from agent.assistant import Assistant
     from agent.bank import load_bank
     from index.library import Library
 
@@ -59,7 +60,7 @@ def take_command(
         default_library_ready(folders)
     with Library.open(folders.library) as opened, engine_for(settings, folders, model) as engine, stoppable() as stop:
         on_item = counter(len(questions)) if sys.stderr.isatty() else (lambda _: None)
-        result = take(questions, opened, engine, chosen, on_item=on_item, cancelled=stop.is_set)
+        result = take(questions, Assistant(opened, engine), chosen, on_item=on_item, cancelled=stop.is_set)
     if out is not None:
         write_whole(out, json.dumps(exam_json(result), ensure_ascii=False, indent=1) + "\n")
     if as_json:
