@@ -38,13 +38,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TEBIKI_", extra="ignore")
 
-    library_folder: Path | None = Field(None, description="Folder of the library; empty: inside the data folder.")
-    data_folder: Path | None = Field(None, description="Folder for conversations, sittings, logs and tuned models.")
-    domains_folder: Path | None = Field(None, description="Folder of the domain packs; empty: those of the program.")
-    model: str = Field("starter", description='Model that words the answers: "starter", "tuned" or a GGUF file.')
-    language: Literal["system", "en", "ja"] = Field("system", description="Language of the window.")
-    theme: Literal["system", "light", "dark"] = Field("system", description="Colours of the window.")
-    threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: one for each physical core, up to 8.")
+    library_folder: Path | None = Field(
+        default=None, description="Folder of the library; empty: inside the data folder."
+    )
+    data_folder: Path | None = Field(
+        default=None, description="Folder for conversations, sittings, logs and tuned models."
+    )
+    domains_folder: Path | None = Field(
+        default=None, description="Folder of the domain packs; empty: those of the program."
+    )
+    model: str = Field(
+        default="starter", description='Model that words the answers: "starter", "tuned" or a GGUF file.'
+    )
+    language: Literal["system", "en", "ja"] = Field(default="system", description="Language of the window.")
+    theme: Literal["system", "light", "dark"] = Field(default="system", description="Colours of the window.")
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Threads of the model; 0: one for each physical core, up to 8."
+    )
 
     @classmethod
     def settings_customise_sources(

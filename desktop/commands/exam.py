@@ -47,10 +47,9 @@ def take_command(
     as_json: JsonOption = False,
 ) -> None:
     """Let a model sit an exam: from memory (closed), with one search (rag), or searching as it likes (agent)."""
-    from agent.exam import take
-
     from agent.assistant import Assistant
     from agent.bank import load_bank
+    from agent.exam import take
     from index.library import Library
 
     chosen = exam_mode(mode)
