@@ -38,23 +38,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TEBIKI_", extra="ignore")
 
-    library_folder: Path | None = Field(
-        default=None, description="Folder of the library; empty: inside the data folder."
-    )
-    data_folder: Path | None = Field(
-        default=None, description="Folder for conversations, sittings, logs and tuned models."
-    )
+    library_folder: Path | None = Field(default=None, description="Folder of the library; empty: in the data folder.")
+    data_folder: Path | None = Field(default=None, description="Folder for conversations, logs and tuned models.")
     domains_folder: Path | None = Field(
-        default=None, description="Folder of the domain packs; empty: those of the program."
+        default=None, description="Folder of the domain packs; empty: the program's own."
     )
-    model: str = Field(
-        default="starter", description='Model that words the answers: "starter", "tuned" or a GGUF file.'
-    )
+    model: str = Field(default="starter", description='Model that words answers: "starter", "tuned" or a GGUF file.')
     language: Literal["system", "en", "ja"] = Field(default="system", description="Language of the window.")
     theme: Literal["system", "light", "dark"] = Field(default="system", description="Colours of the window.")
-    threads: int = Field(
-        default=0, ge=0, le=256, description="Threads of the model; 0: one for each physical core, up to 8."
-    )
+    threads: int = Field(default=0, ge=0, le=256, description="The model's threads; 0: one a physical core, up to 8.")
 
     @classmethod
     def settings_customise_sources(
