@@ -6,19 +6,24 @@ what the store holds: nothing less, nothing more.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 
 from index.dense import Dense
+from index.errors import LibraryDamaged
 from index.lexical import Lexical
 from index.store import SEPARATOR, Store
 
 
 def damage(store: Store, lexical: Lexical, dense: Dense) -> Iterator[str]:
     """What is wrong, from the truth outwards; nothing for a library that is whole."""
-    yield from store.damage()
-    yield from _offsets(store)
-    yield from _words(store, lexical)
-    yield from dense.damage(store)
+    try:
+        yield from store.damage()
+        yield from _offsets(store)
+        yield from _words(store, lexical)
+        yield from dense.damage(store)
+    except (LibraryDamaged, sqlite3.DatabaseError) as error:
+        yield str(error)
 
 
 def _offsets(store: Store) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from index import errors
 from index.schema import SCHEMA_VERSION, migrate
@@ -52,12 +52,13 @@ class Database:
         mode = "ro&immutable=1" if read_only else "rwc" if create else "rw"
         uri = f"{path.resolve().as_uri()}?mode={mode}"
         try:
-            db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-            _prepare(db, path, read_only=read_only)
-        except sqlite3.DatabaseError as error:
-            raise errors.LibraryDamaged(
-                f"{path} can't be read as a library ({error}): put back a copy, or move it away and import again."
-            ) from error
+            db = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30, factory=_Connection
+            )
+        except sqlite3.OperationalError as error:
+            raise _plain(error, path) from error
+        db.path = path
+        _prepare(db, path, read_only=read_only)
         return cls(db, path, read_only=read_only)
 
     def close(self) -> None:
@@ -113,13 +114,9 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except BaseException as error:
+        except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-                raise errors.DiskFull(
-                    f"The disk of {self.path.parent} is full: free some space and go on; what was stored is whole."
-                ) from error
             raise
 
     def _advance(self) -> None:
@@ -131,6 +128,39 @@ class Database:
 
     def _set_meta(self, key: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+
+class _Connection(sqlite3.Connection):
+    """Says what SQLite could not do in the words of index/errors.py."""
+
+    path = Path(FILE)
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            raise _plain(error, self.path) from error
+
+    def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
+        try:
+            return super().executemany(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            raise _plain(error, self.path) from error
+
+
+def _plain(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    said = str(error)
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return error  # a fault of this program, not of the file
+    if "full" in said:
+        return errors.DiskFull(
+            f"The disk of {path.parent} is full: free some space and go on; what was stored is whole."
+        )
+    if "locked" in said or "busy" in said:
+        return errors.LibraryBusy(f"Another process keeps {path} locked: wait until it is done.")
+    if "unable to open" in said or "readonly" in said:
+        return errors.LibraryUnwritable(f"{path} can't be opened for writing: check the folder's permissions.")
+    return errors.LibraryDamaged(f"{path} can't be read ({said}): put back a copy, or move it away and import again.")
 
 
 def _make_folder(folder: Path) -> None:

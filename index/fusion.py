@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from index.records import Language
 
-WORDS_WEIGHT: Mapping[Language, float] = {"en": 0.5, "ja": 0.6}
+WORDS_WEIGHT: Mapping[Language, float] = {"en": 0.4, "ja": 0.4}
 """How much the words' ranking counts against the meaning's, by the query's language.
 Chosen with benchmarks/search_quality.py."""
 

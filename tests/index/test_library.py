@@ -166,6 +166,23 @@ def test_verify_names_what_is_damaged(folder: Path) -> None:
     assert "belongs to a row" in said
 
 
+def test_a_torn_database_is_damage_said_in_plain_words(folder: Path) -> None:
+    Library.open(folder).close()
+    file = folder / FILE
+    data = bytearray(file.read_bytes())
+    for page in range(4, len(data) // 4096):
+        data[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    file.write_bytes(data)
+    try:
+        with Library.open(folder) as library:
+            said = library.verify()
+            with pytest.raises(errors.LibraryDamaged, match="put back a copy"):
+                library.search("KAVS0243-E")
+    except errors.LibraryDamaged as error:
+        said = [str(error)]
+    assert any("library.sqlite" in sentence for sentence in said)
+
+
 def test_rebuild_makes_every_derived_file_anew(folder: Path) -> None:
     with Library.open(folder) as library:
         before = [hit.passage.id for hit in library.search("manager port")]
