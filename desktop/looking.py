@@ -5,7 +5,8 @@ It has its own connection to the library, so that a page opens while an answer i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from agent.records import Citation, Question
@@ -13,7 +14,7 @@ from desktop.folders import Folders
 from desktop.view_models.section_text import quote_span
 from desktop.view_models.turns import citation_of
 from index.errors import LibraryMissing
-from index.records import Block, Manual, Section
+from index.records import Block, Manual, Passage, Section
 
 if TYPE_CHECKING:
     from index.library import Library
@@ -84,12 +85,11 @@ class Looking:
     def read_again(self, question: Question) -> Citation | None:
         """Where to read about an exam question: the section that it names, else what its answer's words find."""
         right = question.options[question.answer]
-        for query in (f"{question.section} {question.question}", f"{question.question} {right}"):
-            hits = self._open().search(query.strip(), top=8, language=question.lang)
-            named = [hit for hit in hits if question.section and question.section in hit.passage.heading]
-            if named or (hits and query.startswith(question.question)) or (hits and not question.section):
-                return citation_of((named or hits)[0])
-        return None
+        hits = self._open().search(f"{question.question} {right}", top=10, language=question.lang)
+        named = [hit for hit in hits if question.section and _stands_in(question.section, hit.passage)]
+        telling = [hit for hit in named or hits if right in hit.passage.text]
+        best = (telling or named or hits)[:1]
+        return _line_with(right, citation_of(best[0])) if best else None
 
     def remove(self, manual_id: int) -> Manual:
         """Remove a manual from the library; the files it was made from stay."""
@@ -113,3 +113,19 @@ class Looking:
 
 def _holds(section: Section, citation: Citation) -> bool:
     return quote_span(section.text, section.start, citation.quote, citation.start, citation.end) is not None
+
+
+def _stands_in(section: str, passage: Passage) -> bool:
+    """Whether a bank's `section` (a heading, or a file's name) names the place of a passage."""
+    return section in passage.heading or section in (passage.source, PurePosixPath(passage.source).stem)
+
+
+def _line_with(words: str, citation: Citation) -> Citation:
+    """The citation narrowed to the line that has these words; as it was where none has."""
+    found = citation.quote.find(words)
+    if found < 0:
+        return citation
+    start = citation.quote.rfind("\n", 0, found) + 1
+    end = citation.quote.find("\n", found)
+    line = citation.quote[start : end if end >= 0 else None]
+    return replace(citation, quote=line, start=citation.start + start, end=citation.start + start + len(line))

@@ -85,8 +85,8 @@ class ExamPage(QWidget):
         self._reading.run(lambda _: looking.read_again(question), done=self._open_source, failed=self._trouble)
 
     def pause(self) -> None:
-        """Store where the sitting is; the window is closing."""
-        self.sitting.store()
+        """Store where the sitting is and stop its clock; the window is closing."""
+        self.sitting.pause()
 
     def _finish(self, sitting: Sitting) -> None:
         self._sittings.finish(sitting)

@@ -130,11 +130,15 @@ class SittingView(QWidget):
         if sitting is not None:
             self.finished.emit(sitting)
 
-    def leave(self) -> None:
-        """Leave the sitting for later; the clock stops."""
+    def pause(self) -> None:
+        """Store where the sitting is; the clock stops."""
         self.store()
         self.current = None
         self._timer.stop()
+
+    def leave(self) -> None:
+        """Leave the sitting for later."""
+        self.pause()
         self.left.emit()
 
     # Keys and visibility

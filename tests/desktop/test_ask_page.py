@@ -1,0 +1,204 @@
+"""The ask page as a user meets it: typing, evidence, sources, refusals, conversations that last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from agent.records import Answer, EvidenceFound, Reading, Searching, Wrote
+from desktop.widgets.evidence_card import EvidenceCard
+from desktop.window import Window
+
+QUESTION = "On which port does the event service listen?"
+
+
+def ask(window: Window, qtbot: QtBot, question: str) -> None:
+    """Type a question, press Enter, and wait for the answer."""
+    turns = len(window.ask.turns)
+    window.ask.composer.edit.setPlainText(question)
+    qtbot.keyClick(window.ask.composer.edit, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(window.ask.turns) > turns and not window.ask.turns[-1].state.running, timeout=30000)
+
+
+def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, QUESTION)
+    turn = window.ask.turns[0]
+    assert turn.state.phase == "answered"
+    cards = turn.findChildren(EvidenceCard)
+    assert "24680/tcp" in cards[0].quote.toPlainText()
+    cards[0].opened.emit()
+    source = window.ask.source
+    qtbot.waitUntil(lambda: "24681/tcp" in source.body.toPlainText())
+    assert source.isVisible()
+    assert source.heading.text() == "Ports of the manager"
+    assert source.body.document().firstBlock().isValid()
+
+
+def test_a_question_in_japanese_finds_the_japanese_page(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, "保留属性が設定されたジョブはどうなりますか？")
+    assert window.ask.turns[0].state.citations[0].source == "保留.md"
+
+
+def test_a_question_that_the_manuals_do_not_answer_is_refused_with_links(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, "How is the weather on Mars in the morning?")
+    turn = window.ask.turns[0]
+    assert turn.state.phase == "refused"
+    assert turn._refusal_frame.isVisible()
+    assert not turn._wording_frame.isVisible()
+
+
+def test_shift_enter_breaks_the_line_and_the_field_grows_to_six(window: Window, qtbot: QtBot) -> None:
+    edit = window.ask.composer.edit
+    heights = []
+    for _ in range(9):
+        heights.append(edit.height())
+        qtbot.keyClick(edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert edit.toPlainText() == "\n" * 9
+    assert len(set(heights)) == 6
+    assert window.ask.turns == []
+
+
+def test_the_enter_that_confirms_a_conversion_sends_nothing(window: Window, qtbot: QtBot) -> None:
+    edit = window.ask.composer.edit
+    edit.setPlainText("")
+    QApplication.sendEvent(edit, QInputMethodEvent("ほりゅう", []))
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    commit = QInputMethodEvent("", [])
+    commit.setCommitString("保留")
+    QApplication.sendEvent(edit, commit)
+    QApplication.sendEvent(edit, commit_key())
+    assert edit.toPlainText() == "保留"
+    assert window.ask.turns == []
+
+
+def commit_key():  # type: ignore[no-untyped-def]
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QKeyEvent
+
+    return QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r")
+
+
+def test_a_sample_question_is_asked_by_a_click(window: Window, qtbot: QtBot) -> None:
+    qtbot.mouseClick(window.ask.welcome.chips[0], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(window.ask.turns) and not window.ask.turns[0].state.running, timeout=30000)
+    assert window.ask.turns[0].state.question == "What does the hold attribute do?"
+    assert not window.ask.welcome.isVisible()
+
+
+def test_conversations_and_their_citations_are_there_after_a_restart(
+    open_window: Callable[[], Window], qtbot: QtBot
+) -> None:
+    first = open_window()
+    ask(first, qtbot, QUESTION)
+    given = first.ask.turns[0].state.answer
+    first.close()
+    second = open_window()
+    second.ask.chat_list.chosen.emit(second.ask.chat_list.list.item(0).data(Qt.ItemDataRole.UserRole))
+    assert second.ask.turns[0].state.answer == given
+
+
+def test_a_deleted_conversation_comes_back_by_undo(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, QUESTION)
+    window.ask.chat_list.delete_current()
+    assert window.ask.turns == []
+    assert window.ask.chat_list.list.count() == 0
+    qtbot.mouseClick(window.message.action, Qt.MouseButton.LeftButton)
+    assert [turn.state.question for turn in window.ask.turns] == [QUESTION]
+
+
+class Slow:
+    """Stands in for the answering side, to hold an answer at each point on its way."""
+
+    def __init__(self, answer: Answer, cancelled: Answer) -> None:
+        self.answer, self.cancelled = answer, cancelled
+        self.go_on = threading.Event()
+
+    def ask(self, question, history, on_event, cancelled) -> Answer:  # type: ignore[no-untyped-def]
+        found = EvidenceFound(self.answer.citations)
+        for event in (Searching(question), found, Reading(120, 300), Wrote("It listens ")):
+            on_event(event)
+        while not self.go_on.wait(0.01):
+            if cancelled():
+                return self.cancelled
+        on_event(Wrote("on 24680/tcp. [1]"))
+        return self.answer
+
+
+@pytest.fixture
+def slow(window: Window, qtbot: QtBot) -> Slow:
+    ask(window, qtbot, QUESTION)
+    found = window.ask.turns[0].state.answer
+    assert found is not None
+    worded = replace(found, text="It listens on 24680/tcp. [1]", phrased=True)
+    slow = Slow(worded, replace(worded, text="It listens ", cancelled=True))
+    window.ask._answering = slow  # type: ignore[assignment]
+    window.ask.new_conversation()
+    return slow
+
+
+def begin(window: Window, qtbot: QtBot) -> None:
+    window.ask.ask(QUESTION)
+    qtbot.waitUntil(lambda: window.ask.turns[0].text.toPlainText() == "It listens ")
+
+
+def test_evidence_stands_while_the_model_is_still_writing(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    begin(window, qtbot)
+    turn = window.ask.turns[0]
+    assert turn.findChildren(EvidenceCard)
+    assert turn._wording_frame.isVisible()
+    slow.go_on.set()
+    qtbot.waitUntil(lambda: turn.state.phase == "answered")
+    assert turn.text.toPlainText() == "It listens on 24680/tcp. [1]"
+    assert 'href="cite:0"' in turn.text.toHtml()
+
+
+def test_stop_keeps_what_was_written(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    begin(window, qtbot)
+    assert window.ask.composer.button.accessibleName() == "Stop"
+    qtbot.mouseClick(window.ask.composer.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.ask.turns[0].state.phase == "stopped")
+    assert window.ask.turns[0].text.toPlainText().strip() == "It listens"
+    assert window.ask.composer.button.accessibleName() == "Send the question"
+
+
+def test_an_answer_goes_on_while_another_conversation_is_open(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    begin(window, qtbot)
+    left = window.ask.turns[0].state
+    window.ask.new_conversation()
+    assert window.ask.turns == []
+    slow.go_on.set()
+    qtbot.waitUntil(lambda: not left.running)
+    window.ask.chat_list.chosen.emit(left.conversation_id)
+    assert window.ask.turns[0].state.text == "It listens on 24680/tcp. [1]"
+
+
+def test_the_page_does_not_scroll_away_from_a_reader(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    slow.go_on.set()
+    for _ in range(4):
+        count = len(window.ask.turns)
+        window.ask.ask(QUESTION)
+        qtbot.waitUntil(lambda count=count: len(window.ask.turns) > count and not window.ask.turns[-1].state.running)
+    bar = window.ask.scroller.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 100 and bar.value() == bar.maximum())
+    slow.go_on.clear()
+    window.ask.ask(QUESTION)
+    qtbot.waitUntil(lambda: window.ask.turns[-1].text.toPlainText() == "It listens ")
+    bar.setValue(50)
+    slow.go_on.set()
+    qtbot.waitUntil(lambda: not window.ask.turns[-1].state.running)
+    assert bar.value() == 50
+    assert window.ask._latest.isVisible()
+
+
+def test_a_failure_is_told_in_the_turn_and_kept(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, "x" * 5000)
+    turn = window.ask.turns[0]
+    assert turn.state.phase == "failed"
+    assert "characters" in turn._failure_text.text()
