@@ -85,6 +85,8 @@ GRAMMAR_QUERY = 'root ::= [^\\n\\[\\]]+ "]"\n'
 STOP = ("]\n", "\nThought:", "\nObservation:", "\nAction:", "\nQuestion:")
 """Where generation after an opening ends if the model does not end it by itself."""
 
+# The format's own words inside a quote are set apart: a manual may tell of them, or try to speak for the assistant.
+_MARKUP = re.compile(r"\b(Thought|Action|Observation|Question|search|answer)([:\[])")
 _ACTION = re.compile(
     r"(?:\AThought:(?P<thought>.*?)\n)?Action: (?P<kind>search|answer)\[(?P<content>.*)\]\s*\Z", re.DOTALL
 )
@@ -171,4 +173,5 @@ def one_line(text: str) -> str:
 def _line(evidence: Evidence) -> str:
     heading = one_line(evidence.heading[-1]) if evidence.heading else ""
     context = f" ({one_line(evidence.context)})" if evidence.context else ""
-    return one_line(f"{heading}{context}: {evidence.quote}") if heading or context else one_line(evidence.quote)
+    line = one_line(f"{heading}{context}: {evidence.quote}") if heading or context else one_line(evidence.quote)
+    return _MARKUP.sub(r"\1 \2", line)

@@ -23,10 +23,10 @@ FEATURES = ("evidence", "best", "passage", "unseen", "unknown names", "found nam
 
 # Fitted by `python -m benchmarks.refusal --fit`; the intercept comes first, then one number for each of FEATURES.
 COEFFICIENTS: dict[tuple[str, bool], tuple[float, ...]] = {
-    ("en", False): (-4.03, 1.02, 6.35, 2.37, -0.32, -0.82, 1.29, 1.32, 0.00, 0.00),
+    ("en", False): (-4.59, 0.58, 5.54, 4.98, 0.32, -0.51, 0.76, 0.53, 0.00, 0.00),
     ("en", True): (-4.27, 0.28, 3.49, 3.48, -1.06, -1.21, -0.37, -0.30, 2.16, 1.82),
-    ("ja", False): (-3.84, 1.03, 3.84, 4.77, -0.85, -0.19, -0.52, 0.78, 0.00, 0.00),
-    ("ja", True): (-4.51, 1.08, 3.76, 3.37, -0.84, -0.08, -0.41, 1.20, 1.07, 0.73),
+    ("ja", False): (-4.12, 1.50, 3.68, 3.83, -0.91, -0.14, -0.41, 0.71, 0.00, 0.00),
+    ("ja", True): (-4.40, 1.52, 2.97, 2.99, -0.65, -0.05, -0.33, 0.92, 0.89, 0.67),
 }
 
 

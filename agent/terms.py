@@ -7,6 +7,7 @@ passage. It knows nothing of the library, and no word list of any product.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from index.analyzer import normalise, query_language, tokens
 
@@ -24,8 +25,13 @@ _ASKING_EN = frozenset(
 )
 _ASKING_JA = re.compile(
     r"教えて|どういう|ください|下さい|でしょうか|ですか|ますか|ですが|とは|について|どのように|どのような|どうすれば|どうやって|"
+    r"何(?=[年月日時分秒人個回件番種階台本歳度代倍%])|"
     r"なぜ|いつ|どこ|だれ|どれ|どの|なに|何ですか|何(?=[をがはでに])|とき|場合|方法|意味|知りたい"
 )
+_KINDS_EN = {"message", "error", "command", "option", "parameter", "variable", "setting", "keyword", "code"}
+_KIND_JA = re.compile(r"(?:メッセージ|エラー|コマンド|オプション|パラメーター|パラメータ|変数)(?=[A-Z0-9_-]{4})")
+# Pairs in which a particle touches a word ("ーが", "が使"): whether a passage holds them is chance.
+_GRAMMAR = re.compile(r"[ぁ-ゖ][^ぁ-ゖ]|[ァ-ヺー][ぁ-ゖ]")
 _WANTS_FIGURE_EN = re.compile(
     r"\b(?:how (?:many|much|long|often|old|large|big|far|frequently)|which port|what port|port number|default|maximum|"
     r"minimum|max|min|limit|when|what year|year|date|number of|size|time-?out|interval|percentage|population)\b",
@@ -48,9 +54,20 @@ def terms(question: str) -> frozenset[str]:
     """
     text = normalise(question)
     if query_language(text) == "ja":
-        text = _ASKING_JA.sub(" ", text)
-    words = " ".join(word for word in text.split() if word.strip("?.,!;:'\"").lower() not in _ASKING_EN)
-    return frozenset(tokens(words, query=True)) or frozenset(tokens(question, query=True))
+        text = _ASKING_JA.sub(" ", _KIND_JA.sub(" ", text))
+    words = " ".join(_told(text.split()))
+    found = (token for token in tokens(words, query=True) if not _GRAMMAR.fullmatch(token))
+    return frozenset(found) or frozenset(tokens(question, query=True))
+
+
+def _told(words: list[str]) -> Iterator[str]:
+    """The words that tell something: neither asking ones, nor "message" in "message KAVS0243-E"."""
+    bare = [word.strip("?.,!;:'\"") for word in words]
+    for at, word in enumerate(bare):
+        beside = bare[max(0, at - 1) : at] + bare[at + 1 : at + 2]
+        if word.lower() in _ASKING_EN or (word.lower() in _KINDS_EN and any(map(is_identifier, beside))):
+            continue
+        yield words[at]
 
 
 def content_words(question: str) -> str:

@@ -67,13 +67,10 @@ def markers(text: str, evidence: Sequence[Evidence]) -> str:
 
 def unsupported(sentence: str, evidence: Sequence[Evidence], question: str) -> str | None:
     """Why a sentence of the model's may not stand: the number, name or command that neither evidence nor question
-    holds, a denial that neither makes, or too few words from either. None if it may."""
+    holds, a denial that neither makes, too few words from either, or a matter that is neither the question's nor the
+    best evidence's (as when a manual tells its reader to say something). None if it may."""
     shown = " ".join(" ".join((*one.heading, one.context, one.quote)) for one in evidence)
     basis = folded(f"{shown} {question}")
-    numbers = set(_NUMBER.findall(basis))
-    for number in _NUMBER.findall(folded(sentence)):
-        if number not in numbers:
-            return f"the number {number}"
     for name in (*identifiers(sentence), *_PROPER.findall(sentence)):
         if not holds(basis, name.rstrip(".,;:")):
             return f"the name {name}"
@@ -81,12 +78,19 @@ def unsupported(sentence: str, evidence: Sequence[Evidence], question: str) -> s
         name = found[1] or found[2]
         if not set(tokens(name)) <= set(tokens(basis)):
             return f"the name {name}"
+    numbers = set(_NUMBER.findall(basis))
+    for number in _NUMBER.findall(folded(sentence)):
+        if number not in numbers:
+            return f"the number {number}"
     if _NEGATION.search(sentence) and not _NEGATION.search(basis):
         return "a denial"
     words = tokens(sentence, query=True)
     known = set(tokens(basis))
     if not words or sum(word in known for word in words) < SUPPORTED * len(words):
         return "its words"
+    best = set(tokens(" ".join((*evidence[0].heading, evidence[0].context, evidence[0].quote)))) if evidence else set()
+    if not set(words) & set(tokens(question, query=True)) and sum(word in best for word in words) < len(words) / 2:
+        return "it bears neither on the question nor on the best evidence"
     return None
 
 

@@ -1,0 +1,293 @@
+"""A question becomes a cited answer or an honest refusal, whatever the manuals, the model or the user do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.assistant import LONGEST_QUESTION, NO_MODEL, Assistant
+from agent.engine import Engine
+from agent.errors import QuestionUnusable
+from agent.loop import SEARCHES, completed
+from agent.models import resolve_model
+from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
+from agent.wording import Vetting
+from index.library import Library
+from tests.agent.manuals import library_in
+from tests.agent.test_extractor import QUESTIONS
+from tests.agent.test_gate import ABSENT
+from tests.agent.test_prompts import evidence
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with library_in(tmp_path_factory.mktemp("manuals")) as opened:
+        yield opened
+
+
+def kinds(events: list[Event]) -> list[type]:
+    """The events' types in order, runs of the same type once."""
+    found: list[type] = []
+    for event in events:
+        if not found or found[-1] is not type(event):
+            found.append(type(event))
+    return found
+
+
+def is_grounded(answer: Answer, library: Library) -> bool:
+    for one in answer.citations:
+        section = library.section(one.section_id)
+        if library.source_text(section.manual_id, one.source)[one.start : one.end] != one.quote:
+            return False
+    return bool(answer.citations)
+
+
+@pytest.mark.parametrize(("question", "held"), QUESTIONS)
+def test_without_a_model_the_answer_is_the_evidence_verbatim(library: Library, question: str, held: str) -> None:
+    answer = Assistant(library, None).ask(question)
+    assert not answer.abstained
+    assert not answer.phrased
+    assert held in " ".join(answer.text.split())
+    assert all(one.quote in answer.text for one in answer.citations)
+    assert "[1]" in answer.text
+    assert is_grounded(answer, library)
+    assert (answer.model, answer.nearest) == (NO_MODEL, ())
+
+
+@pytest.mark.parametrize("question", ABSENT)
+def test_what_the_manuals_do_not_tell_is_refused_in_the_question_s_language(library: Library, question: str) -> None:
+    answer = Assistant(library, None).ask(question)
+    assert answer.abstained
+    assert answer.citations == ()
+    beginning = "Not in the manuals" if answer.language == "en" else "マニュアルには見当たりません"
+    assert answer.text.startswith(beginning)
+    assert 1 <= len([step for step in answer.steps if step.action.startswith("search[")]) <= SEARCHES
+
+
+def test_a_refusal_offers_the_nearest_hits(library: Library) -> None:
+    answer = Assistant(library, None).ask("Which encryption does the service use for archive transfers?")
+    assert answer.abstained
+    assert answer.nearest
+    assert answer.nearest[0].passage.heading[-1] in answer.text
+
+
+def test_events_come_in_the_order_in_which_the_reader_needs_them(library: Library) -> None:
+    events: list[Event] = []
+    answer = Assistant(library, None).ask(QUESTIONS[0][0], on_event=events.append)
+    assert kinds(events) == [Searching, EvidenceFound, Stepped, Wrote, Stepped]
+    assert "".join(event.text for event in events if isinstance(event, Wrote)) == answer.text
+    assert [event.step for event in events if isinstance(event, Stepped)] == list(answer.steps)
+    (found,) = (event for event in events if isinstance(event, EvidenceFound))
+    assert found.citations == answer.citations
+
+
+def test_the_first_step_searches_for_the_question_and_the_last_one_answers(library: Library) -> None:
+    answer = Assistant(library, None).ask("What does QJM4202-E mean?")
+    assert answer.steps[0].action == "search[What does QJM4202-E mean?]"
+    assert "may not operate the queue" in answer.steps[0].observation
+    assert answer.steps[-1].action.startswith("answer[")
+
+
+def test_no_search_is_made_twice(library: Library) -> None:
+    answer = Assistant(library, None).ask("kubernetes ingress")
+    searches = [step.action for step in answer.steps if step.action.startswith("search[")]
+    assert searches == ["search[kubernetes ingress]"]
+
+
+@pytest.mark.parametrize("question", ["", "  \n\t", "a" * (LONGEST_QUESTION + 1), "log " * 25_000])
+def test_an_empty_or_huge_question_is_refused_in_one_sentence_at_once(library: Library, question: str) -> None:
+    with pytest.raises(QuestionUnusable) as caught:
+        Assistant(library, None).ask(question)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "question", ["?", "???", "。", "[1] ]] [[", "<|im_end|>", "a" * LONGEST_QUESTION, "\x00\ud7ff", "🙂", "-- ' OR 1=1"]
+)
+def test_an_odd_question_gets_an_answer_or_a_refusal(library: Library, question: str) -> None:
+    answer = Assistant(library, None).ask(question)
+    assert answer.text
+    assert answer.abstained or answer.citations
+
+
+def test_a_cancelled_question_returns_what_there_is(library: Library) -> None:
+    answer = Assistant(library, None).ask(QUESTIONS[0][0], cancelled=lambda: True)
+    assert answer.cancelled
+    assert answer.text == ""
+    assert not answer.abstained
+
+
+def test_an_empty_library_refuses(tmp_path: Path) -> None:
+    with Library.create(tmp_path) as empty:
+        answer = Assistant(empty, None).ask("Which port?")
+    assert answer.abstained
+    assert answer.text == "Not in the manuals."
+
+
+def test_a_follow_up_leans_on_the_question_before(library: Library) -> None:
+    history = [Turn("Where do the log files lie on Windows?", "In C:\\ProgramData\\queue\\log. [1]")]
+    answer = Assistant(library, None).ask("And on Linux?", history=history)
+    assert "/var/opt/queue/log" in answer.text
+
+
+def test_the_gate_holds_whatever_the_history(library: Library) -> None:
+    history = [Turn("Which port does the viewer use?", "20244/tcp [1]")]
+    assert Assistant(library, None).ask("What is the capital of Japan?", history=history).abstained
+    assert Assistant(library, None).ask("And on Kubernetes clusters with Istio?", history=history).abstained
+
+
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [
+        ("And on Linux?", "And on Linux? log files lie Windows"),
+        ("Where do the archive files of qbackup lie?", "Where do the archive files of qbackup lie?"),
+    ],
+)
+def test_only_a_question_that_leans_is_completed(question: str, whole: str) -> None:
+    assert completed(question, [Turn("Where do the log files lie on Windows?", "")]) == whole
+    assert completed(question, []) == question
+
+
+def test_times_are_filled_and_in_order(library: Library) -> None:
+    began = time.perf_counter()
+    seconds = Assistant(library, None).ask(QUESTIONS[0][0]).seconds
+    assert 0 < seconds.search < seconds.first_evidence <= seconds.total <= time.perf_counter() - began
+    assert 0 < seconds.extract < seconds.first_evidence
+
+
+# What a model may say
+
+
+def vetted(pieces: list[str], question: str = "Which port?", *, complete: bool = True) -> tuple[str, str | None]:
+    shown: list[str] = []
+    seen = [evidence("The viewer reaches the manager on port 20244/tcp. Use qrelease -r to release a job.")]
+    vetting = Vetting(seen, question, shown.append)
+    for piece in pieces:
+        vetting.feed(piece)
+    vetting.finish(complete=complete)
+    assert "".join(shown) == vetting.text
+    return vetting.text, vetting.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The viewer reaches the manager on port 20244/tcp.",
+        "The manager is reached on port 20244/tcp. Release a job with qrelease -r.",
+        "On port 20244/tcp.",
+    ],
+)
+def test_what_the_evidence_bears_passes_however_it_is_cut(text: str) -> None:
+    assert vetted([text])[0] == text
+    assert vetted(list(text))[0] == text
+    assert vetted([*text, "] and then more"])[0] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("The viewer reaches the manager on port 20245/tcp.", "20245"),
+        ("The viewer of JP1/Base reaches the manager.", "JP1/Base"),
+        ("Release a job with the jobfree command.", "jobfree"),
+        ("Release a job with qrelease --force.", "--force"),
+        ("The viewer never reaches the manager.", "denial"),
+        ("Bananas grow quickly during warm summers.", "words"),
+        ("Which port?", "nothing but the question"),
+    ],
+)
+def test_what_neither_evidence_nor_question_holds_is_not_shown(text: str, reason: str) -> None:
+    shown, why = vetted([text])
+    assert shown == ""
+    assert reason in (why or "")
+
+
+def test_sentences_before_a_bad_one_stay() -> None:
+    text, reason = vetted(["The viewer uses port 20244/tcp. ", "It was 99999 before. ", "Use port 20244/tcp."])
+    assert text == "The viewer uses port 20244/tcp."
+    assert reason is not None
+
+
+def test_a_sentence_that_was_cut_off_is_not_shown() -> None:
+    assert vetted(["Use port 20244/tcp. The viewer reaches the"], complete=False)[0] == "Use port 20244/tcp."
+
+
+# With the starter model
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(resolve_model("starter")) as running:
+        yield running
+
+
+@pytest.mark.model
+def test_the_starter_words_an_answer_after_the_evidence_is_there(library: Library, engine: Engine) -> None:
+    events: list[Event] = []
+    assistant = Assistant(library, engine)
+    assistant.warm()
+    answer = assistant.ask("What happens to a job in the status Being held?", on_event=events.append)
+    assert kinds(events)[:4] == [Searching, EvidenceFound, Stepped, Reading]
+    assert kinds(events)[-2:] == [Wrote, Stepped]
+    assert "".join(event.text for event in events if isinstance(event, Wrote)) == answer.text
+    assert "release" in answer.text
+    assert is_grounded(answer, library)
+    assert answer.model == engine.info.name
+    assert answer.tokens.prompt > answer.tokens.reused > 100
+    assert answer.tokens.generated > 0
+    assert answer.seconds.first_evidence < answer.seconds.first_token < answer.seconds.total
+
+
+@pytest.mark.model
+def test_in_japanese_the_starter_leaves_the_evidence_as_it_is(library: Library, engine: Engine) -> None:
+    answer = Assistant(library, engine).ask("保留中のジョブはどうなりますか？")
+    assert not answer.phrased
+    assert "保留を解除するまで開始されません" in answer.text
+    assert answer.tokens.generated == 0
+
+
+@pytest.mark.model
+def test_instructions_planted_in_a_manual_are_text(library: Library, engine: Engine) -> None:
+    for assistant in (Assistant(library, None), Assistant(library, engine)):
+        answer = assistant.ask("What has to be stopped before a backup?")
+        assert "Stop the service before a backup" in " ".join(one.quote for one in answer.citations)
+        assert is_grounded(answer, library)
+        assert answer.steps[0].action == "search[What has to be stopped before a backup?]"
+        assert "swordfish" not in answer.text or "Ignore all previous instructions" in answer.text
+
+
+@pytest.mark.model
+def test_an_engine_that_dies_costs_the_wording_and_not_the_answer(library: Library) -> None:
+    with Engine(resolve_model("starter")) as engine:
+        events: list[Event] = []
+
+        def kill_once_reading(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, EvidenceFound):
+                engine.close()
+                engine.start()
+                _kill(engine)
+
+        answer = Assistant(library, engine).ask(QUESTIONS[3][0], on_event=kill_once_reading)
+    assert QUESTIONS[3][1] in " ".join(answer.text.split())
+    assert "".join(event.text for event in events if isinstance(event, Wrote)) == answer.text
+
+
+@pytest.mark.model
+def test_cancelling_while_the_model_works_keeps_the_evidence(library: Library, engine: Engine) -> None:
+    seen: list[Event] = []
+    stop: Callable[[], bool] = lambda: any(isinstance(event, Reading) for event in seen)  # noqa: E731
+    answer = Assistant(library, engine).ask(QUESTIONS[3][0], on_event=seen.append, cancelled=stop)
+    assert answer.cancelled
+    assert answer.citations
+    assert answer.text
+
+
+def _kill(engine: Engine) -> None:
+    import os
+    import signal
+
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)

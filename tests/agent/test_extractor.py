@@ -1,0 +1,81 @@
+"""Evidence is verbatim, short, and holds the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from agent.extractor import MOST, QUOTE_LIMIT, extract
+from agent.records import Evidence
+from index.analyzer import query_language
+from index.library import Library
+from tests.agent.manuals import library_in
+
+QUESTIONS = [
+    ("Which port does the viewer use to reach the manager?", "20244/tcp"),
+    ("How often is a job retried that ends abnormally?", "at most 12 times"),
+    ("What does QJM4202-E mean?", "may not operate the queue"),
+    ("What happens to a job that is Being held?", "not started until somebody releases it"),
+    ("Which command writes the definitions into an archive?", "qbackup -o"),
+    ("保留中のジョブはどうなりますか？", "保留を解除するまで開始されません"),
+    ("異常終了したジョブは何回まで再実行されますか？", "最大12回"),
+    ("ビューアーが使うポートは何番ですか？", "20244/tcp"),
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with library_in(tmp_path_factory.mktemp("manuals")) as opened:
+        yield opened
+
+
+def evidence(library: Library, question: str) -> tuple[Evidence, ...]:
+    return extract(question, library.search(question, 10), language=query_language(question)).evidence
+
+
+@pytest.mark.parametrize(("question", "answer"), QUESTIONS)
+def test_the_first_quote_holds_the_answer(library: Library, question: str, answer: str) -> None:
+    assert answer in " ".join(evidence(library, question)[0].quote.split())
+
+
+@pytest.mark.parametrize("question", [question for question, _ in QUESTIONS])
+def test_a_quote_stands_in_the_source_text_at_its_offsets(library: Library, question: str) -> None:
+    chosen = evidence(library, question)
+    assert 1 <= len(chosen) <= MOST
+    for one in chosen:
+        section = library.section(one.section_id)
+        whole = library.source_text(section.manual_id, one.source)
+        assert whole[one.start : one.end] == one.quote
+        assert len(one.quote) <= QUOTE_LIMIT
+        assert 0 <= one.score <= 1
+
+
+def test_a_table_row_comes_with_its_header_as_context(library: Library) -> None:
+    best = evidence(library, "Which port does the viewer use to reach the manager?")[0]
+    assert best.context == "Port | Service name | Use"
+    assert "Service name" not in best.quote
+
+
+def test_neighbours_become_one_quote(library: Library) -> None:
+    question = "How does somebody release a job in the status Being held, with which command?"
+    best = evidence(library, question)[0]
+    assert "Being held" in best.quote
+    assert "qrelease" in best.quote
+
+
+def test_the_question_s_own_language_comes_first(library: Library) -> None:
+    assert "may operate" not in evidence(library, "保留を解除するコマンドは？")[0].quote
+    assert "保留" in evidence(library, "保留を解除するコマンドは？")[0].quote
+    assert "release" in evidence(library, "Which command releases a held job?")[0].quote
+
+
+def test_no_hits_give_no_evidence() -> None:
+    assert extract("What is it?", [], language="en").evidence == ()
+    assert extract("What is it?", [], language="en").sufficiency == 0.0
+
+
+def test_nothing_is_said_twice(library: Library) -> None:
+    for question, _ in QUESTIONS:
+        quotes = [" ".join(one.quote.split()) for one in evidence(library, question)]
+        assert not any(a in b for a in quotes for b in quotes if a is not b)
