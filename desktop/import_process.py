@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
 from desktop.view_models.import_run import ImportRun, report_of
@@ -22,7 +24,6 @@ class ImportProcess(QObject):
     """One child at a time. `finished` carries the ImportReport (None for embeddings alone), `failed` a sentence."""
 
     progressed = Signal()
-    words_ready = Signal()
     finished = Signal(object)
     failed = Signal(str)
 
@@ -46,12 +47,10 @@ class ImportProcess(QObject):
         return self.running and self._embedding_only
 
     def start_import(self, paths: Sequence[Path]) -> None:
-        """Import these files and folders, embeddings included."""
+        """Import these files and folders. Words can be searched when it ends; embeddings are work of their own."""
         self._embedding_only = False
         named = [str(path) for path in paths]
-        self._start(
-            ["import", "--library", str(self._library), "--json", "--progress-json", "--wait-embeddings", "--", *named]
-        )
+        self._start(["import", "--library", str(self._library), "--json", "--progress-json", "--", *named])
 
     def start_embedding(self) -> None:
         """Make the embeddings that are missing."""
@@ -84,22 +83,27 @@ class ImportProcess(QObject):
         environment.insert("PYTHONIOENCODING", "utf-8")
         environment.insert("PYTHONPATH", str(Path(__file__).resolve().parent.parent))
         process.setProcessEnvironment(environment)
+        process.started.connect(self._stand_back)
         process.readyReadStandardError.connect(self._read)
         process.finished.connect(self._ended)
         process.errorOccurred.connect(self._trouble)
         self._process = process
         process.start(sys.executable, ["-m", "desktop", *arguments])
 
+    def _stand_back(self) -> None:
+        """Work in the background gives way to the answer that somebody waits for."""
+        if self._process is not None and self._embedding_only:
+            with suppress(psutil.Error, OSError):
+                child = psutil.Process(self._process.processId())
+                child.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
+
     def _read(self) -> None:
         if self._process is None:
             return
         lines = (self._rest + bytes(self._process.readAllStandardError().data())).split(b"\n")
         self._rest = lines.pop()
-        had_words = self.run.words
         for line in lines:
             self.run.take(line.decode("utf-8", "replace"))
-        if self.run.words and not had_words and not self._embedding_only:
-            self.words_ready.emit()
         if lines:
             self.progressed.emit()
 

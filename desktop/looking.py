@@ -87,6 +87,11 @@ class Looking:
         right = question.options[question.answer]
         hits = self._open().search(f"{question.question} {right}", top=10, language=question.lang)
         named = [hit for hit in hits if question.section and _stands_in(question.section, hit.passage)]
+        if named and not any(right in hit.passage.text for hit in named):
+            place = named[0].passage
+            for section in self._open().sections(place.manual_id, place.source):
+                if right in section.text:
+                    return _line_with(right, _whole(section))
         telling = [hit for hit in named or hits if right in hit.passage.text]
         best = (telling or named or hits)[:1]
         return _line_with(right, citation_of(best[0])) if best else None
@@ -118,6 +123,19 @@ def _holds(section: Section, citation: Citation) -> bool:
 def _stands_in(section: str, passage: Passage) -> bool:
     """Whether a bank's `section` (a heading, or a file's name) names the place of a passage."""
     return section in passage.heading or section in (passage.source, PurePosixPath(passage.source).stem)
+
+
+def _whole(section: Section) -> Citation:
+    return Citation(
+        manual=section.manual,
+        source=section.source,
+        heading=section.heading,
+        page=section.page,
+        quote=section.text,
+        start=section.start,
+        end=section.start + len(section.text),
+        section_id=section.id,
+    )
 
 
 def _line_with(words: str, citation: Citation) -> Citation:

@@ -119,7 +119,7 @@ class SittingView(QWidget):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setText(texts("exam.finish_question", n=open_questions))
         finish = box.addButton(texts("exam.finish"), QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(texts("exam.go_on"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(box.addButton(texts("exam.go_on"), QMessageBox.ButtonRole.RejectRole))
         finish.clicked.connect(self.hand_in)
         box.open()
 

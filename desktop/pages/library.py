@@ -89,6 +89,7 @@ class LibraryPage(QWidget):
         self._look, self._reading, self._looking = look, reading, looking
         self.process = process
         self._queued: list[Path] = []
+        self._embeddings_wanted = False
         self.model = ManualsModel(look)
         self.table = self._table()
         self.panel = ImportPanel(look)
@@ -104,7 +105,6 @@ class LibraryPage(QWidget):
         layout.addWidget(self.table, 1)
         layout.addWidget(self._empty, 1)
         process.progressed.connect(self._progressed)
-        process.words_ready.connect(self._library_changed)
         process.finished.connect(self._finished)
         process.failed.connect(self._failed)
         self._show(Holdings(()))
@@ -163,7 +163,7 @@ class LibraryPage(QWidget):
         box.setText(texts("library.remove_question", title=manual.title))
         box.setInformativeText(texts("library.remove_consequence", files=manual.files))
         remove = box.addButton(texts("library.remove_yes"), QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(texts("library.remove_no"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(box.addButton(texts("library.remove_no"), QMessageBox.ButtonRole.RejectRole))
         remove.clicked.connect(lambda: self._remove(manual))
         box.open()
 
@@ -264,6 +264,7 @@ class LibraryPage(QWidget):
     def _finished(self, report: ImportReport | None) -> None:
         if report is not None:
             self.panel.show_report(report)
+            self._embeddings_wanted = True
         elif self.panel.importing:
             self.panel.show_stopped()
         self._library_changed()
@@ -279,6 +280,9 @@ class LibraryPage(QWidget):
         if self._queued:
             paths, self._queued = self._queued, []
             self.import_paths(paths)
+        elif self._embeddings_wanted:
+            self._embeddings_wanted = False
+            self.fill_embeddings()
 
     def _library_changed(self) -> None:
         looking = self._looking

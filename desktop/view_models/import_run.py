@@ -16,11 +16,10 @@ LEAST_SHARE = 0.08
 
 @dataclass
 class ImportRun:
-    """The newest progress and when its stage began. `words` turns true when the manuals can be searched by words."""
+    """The newest progress and when its stage began; `complaint` is the last line that was words for the user."""
 
     now: Callable[[], float] = time.monotonic
     progress: ImportProgress | None = None
-    words: bool = False
     complaint: str = ""
     _stage_began: float = field(default=0.0)
 
@@ -34,7 +33,6 @@ class ImportRun:
             return
         if self.progress is None or self.progress.stage != progress.stage:
             self._stage_began = self.now()
-        self.words = self.words or progress.stage == "embedding"
         self.progress = progress
 
     def share(self) -> float | None:

@@ -35,7 +35,6 @@ class ImportPanel(QFrame):
         self._stage.say("library.stage_listing")
         self._left.setText("")
         self._current.setText("")
-        self._words.hide()
         self._bar.setRange(0, 0)
         self._cancel.setEnabled(True)
         self._result_part.hide()
@@ -57,7 +56,6 @@ class ImportPanel(QFrame):
         else:
             key, values = duration(left)
             self._left.setText(self._look.texts("library.left", time=self._look.texts(key, **values)))
-        self._words.setVisible(run.words)
 
     def show_report(self, report: ImportReport) -> None:
         """Show what the import did."""
@@ -74,6 +72,7 @@ class ImportPanel(QFrame):
             time=self._look.texts(key, **values),
         )
         self._figures.show()
+        self._words.setVisible(bool(report.passages))
         self._skipped_title.say("library.report_skipped", n=len(report.skipped))
         self._skipped_title.setVisible(bool(report.skipped))
         self.skipped.clear()
@@ -91,7 +90,7 @@ class ImportPanel(QFrame):
         self._progress_part.hide()
         self._title.say("library.report_stopped")
         self._picture.show_as("warn", "refusal")
-        for widget in (self._figures, self._skipped_title, self.skipped):
+        for widget in (self._figures, self._words, self._skipped_title, self.skipped):
             widget.hide()
         self._result_part.show()
 
@@ -107,7 +106,6 @@ class ImportPanel(QFrame):
         self._current = QLabel()
         self._current.setProperty("role", "small")
         self._current.setTextFormat(Qt.TextFormat.PlainText)
-        self._words = Words(look, "library.words_ready", "good")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._cancel = Button(look, "library.cancel", "stop", clicked=self._stop)
@@ -121,13 +119,13 @@ class ImportPanel(QFrame):
         layout.addLayout(top)
         layout.addWidget(self._bar)
         layout.addWidget(self._current)
-        layout.addWidget(self._words)
         return self._progress_part
 
     def _result(self) -> QWidget:
         look = self._look
         self._picture = Picture(look, "check", "good", 20)
         self._title, self._figures = Words(look, "", "heading"), Words(look, "", "quiet")
+        self._words = Words(look, "library.words_ready", "good")
         self._skipped_title = Words(look, "", "caption")
         self.skipped = QListWidget()
         self.skipped.setWordWrap(True)
@@ -140,6 +138,7 @@ class ImportPanel(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
         layout.addWidget(self._figures)
+        layout.addWidget(self._words)
         layout.addWidget(self._skipped_title)
         layout.addWidget(self.skipped)
         self._result_part.hide()
