@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent import prompts, wording
 from agent.errors import EngineStopped, PromptTooLong, QuestionUnusable
+from agent.extractor import MOST
 from agent.loop import Found, citation, look
 from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
 from index.analyzer import query_language
@@ -101,7 +102,7 @@ class Assistant:
     ) -> Answer:
         """The answer in the model's words, as far as they are supported; else the answer as it was."""
         assert self.engine is not None
-        evidence = _to_read(found.extraction.evidence)
+        evidence = _to_read(found.extraction.evidence, most=1 if self.examples else MOST)
         vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)))
         first_token = 0.0
 
@@ -192,10 +193,13 @@ def _with_text(answer: Answer, text: str, *, phrased: bool = False) -> Answer:
     return replace(answer, text=text, phrased=phrased, steps=(*steps, last))
 
 
-def _to_read(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The best evidence that fits in what the model is given to read; at least the first piece."""
+def _to_read(evidence: Sequence[Evidence], *, most: int) -> tuple[Evidence, ...]:
+    """The best evidence that fits in what the model is given to read; at least the first piece.
+
+    A model that was not tuned gets just that: the starter mixes up what several pieces say.
+    """
     taken: list[Evidence] = []
-    for one in evidence:
+    for one in evidence[:most]:
         if taken and sum(len(other.quote) for other in taken) + len(one.quote) > READ_BY_MODEL:
             break
         taken.append(one)

@@ -127,7 +127,7 @@ def _defines(unit: Unit, text: str, phrase: str) -> bool:
 
 def _go_together(one: _Scored, other: _Scored) -> bool:
     """Running text goes on from sentence to sentence; rows, items and definitions stand by themselves."""
-    return one.hit is other.hit and one.unit.kind == other.unit.kind == "sentence"
+    return one.hit is other.hit and one.unit.kind == other.unit.kind and one.unit.kind in {"sentence", "code"}
 
 
 def _chosen(ranked: Sequence[_Scored]) -> list[_Scored]:
@@ -152,16 +152,12 @@ def _said(scored: _Scored) -> str:
 
 
 def _quotes(chosen: Sequence[_Scored], ranked: Sequence[_Scored]) -> tuple[Evidence, ...]:
-    """Chosen units as quotes, best first; units that stand side by side become one quote."""
+    """Chosen units as quotes, best first. Sentences side by side become one quote; a row or item is one by itself, so
+    that the best quote holds nothing beside the point."""
     groups: list[list[_Scored]] = []
     for scored in sorted(chosen, key=lambda one: (one.hit.passage.id, one.number)):
         last = groups[-1][-1] if groups else None
-        if (
-            last
-            and last.hit is scored.hit
-            and last.number + 1 == scored.number
-            and last.unit.context == scored.unit.context
-        ):
+        if last and last.number + 1 == scored.number and _go_together(last, scored):
             groups[-1].append(scored)
         else:
             groups.append([scored])

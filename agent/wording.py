@@ -15,7 +15,7 @@ from agent.terms import folded, holds, identifiers
 from index.analyzer import tokens
 from index.records import Hit, Language
 
-SUPPORTED = 0.7  # share of a sentence's words that must come from evidence or question
+SUPPORTED = 0.8  # share of a sentence's words that must come from evidence or question
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAMED = re.compile(
@@ -99,6 +99,14 @@ def adds_nothing(text: str, question: str) -> bool:
     return set(tokens(text, query=True)) <= set(tokens(question, query=True))
 
 
+def repeats(sentence: str, before: str) -> bool:
+    """Whether a sentence goes round in circles: three words twice in it, or hardly a word that was not there before."""
+    words = tokens(sentence)
+    triples = list(zip(words, words[1:], words[2:], strict=False))
+    known = set(tokens(before))
+    return len(set(triples)) < len(triples) or sum(word in known for word in words) >= 0.9 * len(words) > 0
+
+
 class Vetting:
     """Lets a model's text through sentence by sentence, as long as each is supported; what was let through stays.
 
@@ -151,6 +159,8 @@ class Vetting:
         if not sentence:
             return
         self.reason = unsupported(sentence, self._evidence, self._question)
+        if self.reason is None and repeats(sentence, self.text):
+            self.reason = "what was said already"
         if self.reason is None and not self.text and adds_nothing(sentence, self._question):
             self.reason = "nothing but the question"
         if self.reason is None:

@@ -210,6 +210,15 @@ def test_sentences_before_a_bad_one_stay() -> None:
     assert reason is not None
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Use qrelease -r to release a job. To release a job use qrelease -r.", "Use qrelease -r to release a job. Use"],
+)
+def test_a_model_that_goes_round_in_circles_is_stopped(text: str) -> None:
+    assert vetted([text])[0] == "Use qrelease -r to release a job."
+    assert vetted(["The viewer reaches the manager, the viewer reaches the manager."])[0] == ""
+
+
 def test_a_sentence_that_was_cut_off_is_not_shown() -> None:
     assert vetted(["Use port 20244/tcp. The viewer reaches the"], complete=False)[0] == "Use port 20244/tcp."
 
