@@ -74,7 +74,7 @@ def open_window(look: Look, folders: Folders, settings: Settings) -> Window:
     )
     if problem:
         window.show_problem(problem)
-    catch_errors(window)
+    catch_errors(window, look)
     return window
 
 
@@ -89,7 +89,7 @@ def log_to(path: Path) -> None:
     qInstallMessageHandler(_qt_message)
 
 
-def catch_errors(window: Window) -> None:
+def catch_errors(window: Window, look: Look) -> None:
     """An error that nobody caught goes to the log and is named in the message bar; the window stays."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -97,8 +97,7 @@ def catch_errors(window: Window) -> None:
         if issubclass(kind, KeyboardInterrupt):
             QApplication.quit()
             return
-        sentence = str(error) if issubclass(kind, TebikiError) else window.unexpected(error)
-        window.show_problem(sentence)
+        window.show_problem(look.sentence(error))
 
     sys.excepthook = hook
 

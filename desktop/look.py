@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from desktop.texts import Texts
 from desktop.theme import Theme
+from index.errors import TebikiError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,3 +15,9 @@ class Look:
 
     texts: Texts
     theme: Theme
+
+    def sentence(self, error: BaseException) -> str:
+        """What to tell the user of an error: its own sentence, or that the program is at fault."""
+        if isinstance(error, TebikiError):
+            return str(error)
+        return self.texts("error.unexpected", error=f"{type(error).__name__}: {error}")

@@ -240,10 +240,6 @@ class Window(QMainWindow):
         """Show what went wrong in the message bar."""
         self.message.show_message(sentence, "error")
 
-    def unexpected(self, error: BaseException) -> str:
-        """The sentence for an error that is a fault of the program."""
-        return self._look.texts("error.unexpected", error=f"{type(error).__name__}: {error}")
-
     def _set_theme(self, value: str) -> None:
         mode: Mode = "light" if value == "light" else "dark" if value == "dark" else "system"
         self._look.theme.set_mode(mode)
@@ -265,7 +261,7 @@ class Window(QMainWindow):
             self.show_problem(ready.problem)
 
     def _engine_failed(self, error: BaseException) -> None:
-        self._engine_ready(EngineReady("", self.unexpected(error)))
+        self._engine_ready(EngineReady("", self._look.sentence(error)))
 
     def _show_holdings(self, holdings: Holdings) -> None:
         if holdings.manuals:

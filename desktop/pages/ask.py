@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from agent.records import Answer, Citation, Event, EvidenceFound, Turn, Wrote
@@ -25,6 +26,10 @@ from index.packs import Sample
 
 COLUMN = 780
 """Width in pixels that a line of text is read well at."""
+
+
+ROOMY = 1100
+"""Width in pixels from which list, conversation and source stand side by side."""
 
 
 class AskPage(QWidget):
@@ -129,15 +134,25 @@ class AskPage(QWidget):
 
     def open_source(self, citations: Sequence[Citation], place: int) -> None:
         """Show a cited page beside the conversation."""
+        if not citations:
+            return
         self.source.show()
-        if self.width() < 1150:
-            self.chat_list.hide()
+        self._make_room()
         if self.splitter.sizes()[2] < 320:
             left, middle, right = self.splitter.sizes()
             self.splitter.setSizes([left, max(middle + right - 420, 300), 420])
         self.source.open(citations, place)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
+
     # What it is made of
+
+    def _make_room(self) -> None:
+        """In a narrow window the conversation and its source need the room of the list."""
+        if not self.source.isHidden() and self.width() < ROOMY:
+            self.chat_list.hide()
 
     def _middle(self) -> QWidget:
         self._column = QWidget()
@@ -273,10 +288,7 @@ class AskPage(QWidget):
         self.answered.emit()
 
     def _failed(self, state: TurnState, error: BaseException) -> None:
-        expected = isinstance(error, TebikiError)
-        state.fail(
-            str(error) if expected else self._look.texts("error.unexpected", error=f"{type(error).__name__}: {error}")
-        )
+        state.fail(self._look.sentence(error))
         self._chats.failed(state.turn_id, state.error)
         self._end(state)
 
@@ -294,7 +306,7 @@ class AskPage(QWidget):
         self._reading.run(
             lambda _: looking.page_of(citation),
             done=lambda page: self.source.show_page(citation, page),
-            failed=lambda error: self.problem.emit(str(error)),
+            failed=lambda error: self.problem.emit(self._look.sentence(error)),
         )
 
     # Scrolling: follow the text while the reader is at its end, never against their will

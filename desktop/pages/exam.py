@@ -18,7 +18,6 @@ from desktop.sittings import Sitting, Sittings
 from desktop.tasks import Lane
 from desktop.view_models.exam_plan import Plan, draw
 from desktop.widgets.source_panel import SourcePanel
-from index.errors import TebikiError
 
 
 class ExamPage(QWidget):
@@ -112,6 +111,4 @@ class ExamPage(QWidget):
         )
 
     def _trouble(self, error: BaseException) -> None:
-        known = isinstance(error, TebikiError)
-        words = str(error) if known else self._look.texts("error.unexpected", error=f"{type(error).__name__}: {error}")
-        self.problem.emit(words)
+        self.problem.emit(self._look.sentence(error))

@@ -26,7 +26,6 @@ from desktop.tasks import Lane
 from desktop.view_models.library_rows import COLUMNS, NUMBERS, cell
 from desktop.widgets.controls import Button, Picture, Words
 from desktop.widgets.import_panel import ImportPanel
-from index.errors import TebikiError
 from index.reading import READABLE
 from index.records import ImportReport, Manual
 
@@ -291,7 +290,4 @@ class LibraryPage(QWidget):
         self.changed.emit()
 
     def _trouble(self, error: BaseException) -> None:
-        known = isinstance(error, TebikiError)
-        self.problem.emit(
-            str(error) if known else self._look.texts("error.unexpected", error=f"{type(error).__name__}: {error}")
-        )
+        self.problem.emit(self._look.sentence(error))

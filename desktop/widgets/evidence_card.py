@@ -15,11 +15,12 @@ LONGEST = 700
 
 
 class EvidenceCard(QFrame):
-    """`opened` says that the reader wants to see the page."""
+    """`opened` says that the reader wants to see the page. A card that is `continued` quotes the section of the card
+    above it, and does not say again where that stands."""
 
     opened = Signal()
 
-    def __init__(self, look: Look, number: int, citation: Citation) -> None:
+    def __init__(self, look: Look, number: int, citation: Citation, *, continued: bool = False) -> None:
         super().__init__()
         self.setObjectName("evidence")
         self._look, self._citation, self._number = look, citation, number
@@ -28,11 +29,14 @@ class EvidenceCard(QFrame):
         badge = QLabel(str(number))
         badge.setObjectName("badge")
         badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._heading = QLabel(" › ".join(citation.heading[-2:]) or citation.source)
+        self._heading = QLabel(parent=self)
+        self._heading.setHidden(continued)
+        self._heading.setText(" › ".join(citation.heading[-2:]) or citation.source)
         self._heading.setWordWrap(True)
         self._heading.setTextFormat(Qt.TextFormat.PlainText)
         self._heading.setProperty("role", "place")
-        self._place = QLabel()
+        self._place = QLabel(parent=self)
+        self._place.setHidden(continued)
         self._place.setProperty("role", "small")
         self._place.setTextFormat(Qt.TextFormat.PlainText)
         self._place.setWordWrap(True)
@@ -42,13 +46,14 @@ class EvidenceCard(QFrame):
         top = QHBoxLayout()
         top.setSpacing(10)
         top.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self._heading, 1)
+        top.addWidget(self.quote if continued else self._heading, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 11, 14, 11)
         layout.setSpacing(6)
         layout.addLayout(top)
-        layout.addWidget(self.quote)
-        layout.addWidget(self._place)
+        for widget in (self.quote, self._place):
+            if not continued:
+                layout.addWidget(widget)
         self.quote.clicked.connect(self.opened)
         look.theme.changed.connect(self._show_quote)
         look.texts.changed.connect(self._retranslate)

@@ -181,7 +181,9 @@ class TurnView(QFrame):
                 widget.deleteLater()
         self._shown = self.state.citations
         for place, citation in enumerate(self._shown):
-            card = EvidenceCard(self._look, place + 1, citation)
+            above = self._shown[place - 1] if place else None
+            same = above is not None and (above.section_id, above.source) == (citation.section_id, citation.source)
+            card = EvidenceCard(self._look, place + 1, citation, continued=same)
             card.opened.connect(lambda place=place: self.opened.emit(self._shown, place))
             self._evidence.addWidget(card)
 

@@ -67,7 +67,7 @@ def test_a_path_that_is_not_there_is_named_in_the_message_bar(window: Window, tm
     window.library.import_paths([tmp_path / "nowhere"])
     qtbot.waitUntil(window.message.isVisible, timeout=LONG)
     assert "nowhere" in window.message.label.text()
-    assert not window.library.process.running
+    assert not window.library.panel.importing
 
 
 def test_dropping_a_folder_on_the_window_imports_it(window: Window, more: Path, qtbot: QtBot) -> None:

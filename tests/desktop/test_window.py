@@ -109,7 +109,7 @@ def test_an_error_that_nobody_caught_is_told_and_logged(
     handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
     log_to(tmp_path / "logs" / "tebiki.log")
     try:
-        catch_errors(window)
+        catch_errors(window, window._look)
         sys.excepthook(TebikiError, TebikiError("The file x is gone: import it again."), None)
         told = window.message.label.text()
         sys.excepthook(ZeroDivisionError, ZeroDivisionError("division by zero"), None)
