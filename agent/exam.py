@@ -8,8 +8,9 @@ order of the options does not matter, nor how common their words are.
     rag      one search with question and options, the best piece of evidence
     agent    the question is searched; while two options are close, the search goes on with the options' words
 
-It knows nothing of files or windows. Per token, because of sum, mean and root of the length none won: of 70 questions
-(30 on Slurm with the deciding sentence, 40 of XQuAD with wrong answers from the same page) they got 41, 44 and 44.
+Per token, because of sum, mean and root of the length none won: of 70 questions (30 on Slurm with the deciding
+sentence, 40 of XQuAD with wrong answers from the same page) they got 41, 44 and 44. It knows nothing of files or
+windows.
 """
 
 from __future__ import annotations

@@ -250,6 +250,16 @@ def test_the_starter_words_an_answer_after_the_evidence_is_there(library: Librar
 
 
 @pytest.mark.model
+def test_a_tuned_model_may_propose_one_more_query_of_one_line(library: Library, engine: Engine) -> None:
+    answer = Assistant(library, engine, examples=False).ask("Which encryption does the archive transfer use?")
+    searches = [step.action for step in answer.steps if step.action.startswith("search[")]
+    assert answer.abstained
+    assert 1 <= len(searches) <= SEARCHES
+    assert answer.tokens.generated > 0
+    assert all("\n" not in search and search.endswith("]") for search in searches)
+
+
+@pytest.mark.model
 def test_in_japanese_the_starter_leaves_the_evidence_as_it_is(library: Library, engine: Engine) -> None:
     answer = Assistant(library, engine).ask("保留中のジョブはどうなりますか？")
     assert not answer.phrased
