@@ -146,6 +146,8 @@ def engine_pin() -> str:
 def install_engine() -> None:
     """llama-cpp-python comes as source: show how far the compiler is, since it takes minutes the first time."""
     pin = engine_pin()
+    if is_present(pin):
+        return
     say(f"Installing {pin} (compiles llama.cpp: about 5 minutes on two cores, once; cached afterwards)")
     # Images are not read, so the multimodal library is left out.
     environment = {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF", **os.environ}
@@ -159,6 +161,13 @@ def install_engine() -> None:
         tail = [*tail[-30:], line]
     if run.wait():
         raise SetupFailed("llama.cpp could not be compiled:\n" + "".join(tail))
+
+
+def is_present(pin: str) -> bool:
+    """Whether `.venv` holds just this version already."""
+    name, version = pin.split("==")
+    script = f"import importlib.metadata as m, sys; sys.exit(m.version({name!r}) != {version!r})"
+    return subprocess.run([str(PYTHON), "-c", script], capture_output=True, check=False).returncode == 0
 
 
 def progress_of(lines: Iterable[str]) -> Iterator[str]:
