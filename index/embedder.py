@@ -108,7 +108,7 @@ class SentenceTransformersEmbedder:
             raise EmbedderMissing(f"There is no embedding model in {folder}: name a sentence-transformers folder.")
         self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         self.name = folder.name
-        self.dimension = int(self._model.get_sentence_embedding_dimension())
+        self.dimension = int(self._model.encode(["dimension"]).shape[1])
         prompts = {key: value for key, value in (self._model.prompts or {}).items() if value}
         self._prompts = {role: role if role in prompts else None for role in ("query", "passage")}
         said = "|".join(prompts.get(role, "") for role in ("query", "passage"))
