@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from index.store import ManualFacts, StoredFile
@@ -26,19 +27,33 @@ def facts_of(files: Sequence[StoredFile], group: str, root: str) -> ManualFacts:
 
     The title is what the files name as their manual; else, for one file, its own title; else what their titles have in
     common ("sbatch - Slurm Workload Manager"); else the title of the index page; else the folder's name.
+    Product and version are what holds for every file that names one: of "Suite/Scheduler" and "Suite/Monitor" it is
+    "Suite"; where the files differ in all, nothing is claimed.
     """
-    title = _said(files, "manual")
+    title = _most_said(files, "manual")
     if not title and len(files) == 1:
         title = files[0].title or PurePosixPath(files[0].name).stem
     if not title:
         title = _shared_part([file.title for file in files]) or _index_title(files) or _folder_name(group)
-    return ManualFacts(title.strip(), _said(files, "product"), _said(files, "version"), root)
+    product = _shared_path(_values(files, "product"))
+    versions = set(_values(files, "version"))
+    return ManualFacts(title.strip(), product, versions.pop() if len(versions) == 1 else "", root)
 
 
-def _said(files: Sequence[StoredFile], key: str) -> str:
-    """What most of the files that say something under `key` say."""
-    values = Counter(file.meta[key].strip() for file in files if file.meta.get(key, "").strip())
+def _values(files: Sequence[StoredFile], key: str) -> list[str]:
+    """What each of the files that say something under `key` says."""
+    return [value for file in files if (value := file.meta.get(key, "").strip())]
+
+
+def _most_said(files: Sequence[StoredFile], key: str) -> str:
+    values = Counter(_values(files, key))
     return values.most_common(1)[0][0] if values else ""
+
+
+def _shared_path(values: Sequence[str]) -> str:
+    """The leading parts between "/" that all the values share."""
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*(value.split("/") for value in values), strict=False))
+    return "/".join(parts[0] for parts in shared)
 
 
 def _shared_part(titles: Sequence[str]) -> str:

@@ -198,6 +198,27 @@ def test_product_and_version_come_from_the_files(tmp_path: Path, library: Path) 
     assert (manual.title, manual.product, manual.version) == ("Operations Guide", "Scheduler", "13-00")
 
 
+@pytest.mark.parametrize(
+    ("pages", "product", "version"),
+    [
+        ([("Suite/Scheduler", "12"), ("Suite/Monitor", "12")], "Suite", "12"),
+        ([("Suite/Scheduler", "12"), ("Suite/Scheduler", "13")], "Suite/Scheduler", ""),
+        ([("Scheduler", "12"), ("Schedule", "12, 13")], "", ""),
+        ([("Suite/Scheduler", "12"), ("", "")], "Suite/Scheduler", "12"),
+        ([("", ""), ("", "")], "", ""),
+    ],
+)
+def test_of_a_manual_is_said_only_what_holds_for_all_its_pages(
+    pages: list[tuple[str, str]], product: str, version: str
+) -> None:
+    files = [
+        StoredFile(1, f"{n}.md", f"{n}.md", "", "", {"product": of, "version": edition})
+        for n, (of, edition) in enumerate(pages)
+    ]
+    facts = facts_of(files, "/srv/guide", "/srv")
+    assert (facts.product, facts.version) == (product, version)
+
+
 def test_a_real_manual_comes_in_whole(slurm_manual: Path, library: Path) -> None:
     report = bring_in(library, slurm_manual)
     assert report.passages > 3_000
