@@ -23,7 +23,7 @@ from whoosh.analysis import Token, Tokenizer
 
 from index.records import Language
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same text would give other terms, so that an index made before is rebuilt."""
 
 LONGEST = 64
@@ -35,7 +35,7 @@ _JOINT = r"[-._/:@+\\]"
 
 _RUN = re.compile(
     rf"(?P<cjk>[{_KANA_KANJI}]+)"
-    rf"|(?P<lead>(?<!\w)(?:--?|/|\.))?(?P<core>{_WORD}+(?:{_JOINT}{{1,3}}{_WORD}+)*)"
+    rf"|(?P<lead>(?<![^\W{_KANA_KANJI}])(?:--?|/|\.))?(?P<core>{_WORD}+(?:{_JOINT}{{1,3}}{_WORD}+)*)"
 )
 _JOINTS = re.compile(r"[-._/:@+\\]+")
 _LETTERS_DIGITS = re.compile(r"[^\W\d_]+|\d+")
@@ -43,6 +43,7 @@ _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _HIRAGANA = re.compile(r"[ぁ-ゖゝゞ]+")
+_KANA_OR_KANJI = re.compile(rf"[{_KANA_KANJI}]")
 _JAPANESE = re.compile(r"[ぁ-ゖァ-ヺ一-鿿]")
 
 # Footnote marks glued to a word ("tcp①", "job²") would turn into digits of it under NFKC: they are moved off first.
@@ -64,6 +65,11 @@ STOP_WORDS = frozenset(_STOP.split())
 def query_language(text: str) -> Language:
     """The language that a question is asked in: Japanese as soon as it holds kana or kanji."""
     return "ja" if _JAPANESE.search(unicodedata.normalize("NFKC", text)) else "en"
+
+
+def is_japanese(term: str) -> bool:
+    """Whether a term is a piece of Japanese text, and not a word or an identifier in Latin letters or digits."""
+    return _KANA_OR_KANJI.match(term) is not None
 
 
 def tokens(text: str, *, query: bool = False) -> list[str]:

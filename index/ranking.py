@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,15 +43,18 @@ class Ranker:
         """In how many documents the term stands, by the field that has it most."""
         return max(int(self._reader.doc_frequency(name, term)) for name in self._fields)
 
-    def best(self, terms: Sequence[str], top: int, only: tuple[str, str] | None = None) -> list[tuple[int, float]]:
+    def best(
+        self, terms: Mapping[str, float], top: int, only: tuple[str, str] | None = None
+    ) -> list[tuple[int, float]]:
         """The `top` documents that hold any of the terms: number and score, best first, then by number.
 
-        `only` = (field, term) keeps to the documents that have that term in that field.
+        `terms` says how much each counts; `only` = (field, term) keeps to the documents that have that term in that
+        field.
         """
         scores = np.zeros(self._size, np.float32)
-        for term in terms:
+        for term, weight in terms.items():
             documents, worth = self._of(term)
-            scores[documents] += worth
+            scores[documents] += np.float32(weight) * worth
         if only is not None:
             scores[self._without(*only)] = 0
         held = np.flatnonzero(scores)

@@ -32,6 +32,8 @@ IDENTIFIER = st.lists(ASCII_WORD, min_size=1, max_size=4).flatmap(
         ("set SLURM_CPUS_PER_TASK first", "SLURM_CPUS_PER_TASK"),
         ("JobAcctGatherType", "jobacctgathertype"),
         ("ajsentryコマンドで登録します", "ajsentry"),
+        ("ajsentryで-nを使う", "-n"),  # no blank before an option in Japanese
+        ("設定は/etc/hostsにあります", "/etc/hosts"),
         ("the jobs are queued", "queue job"),
         ("しきい値を設定する", "値"),
         ("サーバの設定", "ｻｰﾊﾞ"),

@@ -65,6 +65,15 @@ def test_words_identifiers_and_japanese_are_found(lexical: Lexical, store: Store
     assert found(lexical, store, query)[0] == source
 
 
+def test_the_command_asked_about_comes_before_the_words_around_it(lexical: Lexical, store: Store) -> None:
+    put(store, "submit", "submit -a は予定を登録し、submit -n はすぐに登録します。", "submit:登録する")
+    for other in ("report", "status", "backup", "restore", "calendar", "agent"):
+        put(store, other, f"オプション | 意味\n-n | {other} -n は時刻を省略します。", f"{other}:オプションの意味")
+    lexical.bring_up(store)
+    for query in ("submit の -n オプションの意味は?", "submitの-nオプションの意味は何ですか"):
+        assert found(lexical, store, query)[0] == "submit"
+
+
 def test_a_language_can_be_kept_to(lexical: Lexical, store: Store) -> None:
     assert found(lexical, store, "8 20243/tcp", language="ja") == ["stop"]
     assert found(lexical, store, "値 20243/tcp", language="en") == ["ports"]

@@ -33,22 +33,25 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     opened.close()
 
 
-def by_hand(terms: list[str]) -> dict[int, float]:
+def by_hand(terms: dict[str, float]) -> dict[int, float]:
     lengths = [len(text.split()) for text in TEXTS]
     scores: dict[int, float] = {}
-    for term in terms:
+    for term, weight in terms.items():
         holding = [n for n, text in enumerate(TEXTS) if term in text.split()]
         idf = math.log(1 + (len(TEXTS) - len(holding) + 0.5) / (len(holding) + 0.5))
         for n in holding:
             count = TEXTS[n].split().count(term)
             norm = K1 * (1 - B + B * lengths[n] / (sum(lengths) / len(TEXTS)))
-            scores[n] = scores.get(n, 0) + idf * count * (K1 + 1) / (count + norm)
+            scores[n] = scores.get(n, 0) + weight * idf * count * (K1 + 1) / (count + norm)
     return scores
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(["port", "queue", "job", "the", "node", "missing"]), unique=True), st.integers(1, 6))
-def test_scores_are_those_of_the_formula(reader: Any, terms: list[str], top: int) -> None:
+@given(
+    st.dictionaries(st.sampled_from(["port", "queue", "job", "the", "node", "missing"]), st.sampled_from([1.0, 2.5])),
+    st.integers(1, 6),
+)
+def test_scores_are_those_of_the_formula(reader: Any, terms: dict[str, float], top: int) -> None:
     expected = sorted(by_hand(terms).items(), key=lambda pair: (-pair[1], pair[0]))[:top]
     found = Ranker(reader, {"body": 1.0}).best(terms, top)
     assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=1e-4)
@@ -56,7 +59,7 @@ def test_scores_are_those_of_the_formula(reader: Any, terms: list[str], top: int
 
 
 def test_only_documents_of_one_kind(reader: Any) -> None:
-    found = Ranker(reader, {"body": 1.0}).best(["queue"], 10, ("kind", "short"))
+    found = Ranker(reader, {"body": 1.0}).best({"queue": 1.0}, 10, ("kind", "short"))
     assert [int(reader.stored_fields(n)["n"]) for n, _ in found] == [1]
 
 
@@ -65,4 +68,5 @@ def test_the_same_answer_with_no_room_to_remember_terms(reader: Any, monkeypatch
     monkeypatch.setattr(ranking, "KEPT", 1)
     tight = Ranker(reader, {"body": 1.0})
     for terms in (["queue", "port"], ["job"], ["queue", "port", "job"]):
-        assert tight.best(terms, 5) == roomy.best(terms, 5)
+        equal = dict.fromkeys(terms, 1.0)
+        assert tight.best(equal, 5) == roomy.best(equal, 5)
