@@ -76,7 +76,8 @@ class Assembly:
             return
         if self._open is None:
             self._open = self._begin(anchor, page)
-        self._open.parts.append(_Part(kind, text, header))
+        # A header row whose last cell is empty ends in blanks, which are gone if it is the block's only row.
+        self._open.parts.append(_Part(kind, text, min(header, len(text))))
 
     def last(self) -> str:
         """The text of the block added last to the section at hand; empty where there is none."""
