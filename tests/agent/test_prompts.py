@@ -55,9 +55,10 @@ def test_a_transcript_is_these_bytes() -> None:
 
 def test_everything_that_is_fixed_has_this_digest() -> None:
     fixed = repr((prompts.fixed_part(examples=True), prompts.THOUGHTS, prompts.NOTHING, prompts.STOP))
+    assert prompts.FORMAT == "react-1"
     fixed += prompts.GRAMMAR_TURN + prompts.GRAMMAR_QUERY
     assert hashlib.sha256(fixed.encode()).hexdigest()[:16] == "3c2dd70449caf772", (
-        "the format changed: models trained on the old one must be trained anew"
+        "the format changed: give prompts.FORMAT a new name; models trained on the old one must be trained anew"
     )
 
 
@@ -109,3 +110,8 @@ def test_what_is_not_a_turn_is_none(text: str) -> None:
 )
 def test_the_answer_ends_with_the_bracket_that_closes_it(written: str, inside: str) -> None:
     assert prompts.after_opening(written) == inside
+
+
+def test_an_exam_s_prompt_is_a_fact_the_question_and_room_for_the_option() -> None:
+    assert prompts.exam("Which\nport?", "20098/tcp |\nevents") == "20098/tcp | events\nQuestion: Which port?\nAnswer:"
+    assert prompts.exam("Which port?") + prompts.exam_option("20098/tcp ") == "Question: Which port?\nAnswer: 20098/tcp"
