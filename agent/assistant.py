@@ -9,21 +9,24 @@ answer. The pieces of `Wrote` joined are always the answer's text. It knows noth
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import prompts, wording
-from agent.errors import EngineStopped, PromptTooLong, QuestionUnusable
+from agent.errors import NOT_WORDED, EngineStopped, QuestionUnusable
 from agent.extractor import MOST
 from agent.loop import Found, citation, look
 from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
 from index.analyzer import query_language
 
 if TYPE_CHECKING:
-    from agent.engine import Engine, ModelInfo
+    from agent.engine import Engine, Generation, ModelInfo
     from index.library import Library
+
+log = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 4000  # characters
 LONGEST_ANSWER = 96  # tokens
@@ -35,19 +38,26 @@ NO_MODEL = "none"
 class Assistant:
     """Answers questions from one library, with the engine's words where there is one.
 
-    `examples` says whether the model needs to be shown the format (`prompts.fixed_part`); a tuned one does not. The
-    caller owns library and engine. One question at a time.
+    Whether the model was tuned on the prompt format is what its file says; `tuned` overrules it. The caller owns
+    library and engine. One question at a time.
     """
 
-    def __init__(self, library: Library, engine: Engine | None, *, examples: bool = True) -> None:
+    def __init__(self, library: Library, engine: Engine | None, *, tuned: bool | None = None) -> None:
         self.library = library
         self.engine = engine
-        self.examples = examples
+        self._tuned = tuned
+
+    def tuned(self) -> bool:
+        """Whether the model knows the format: one that does not is shown worked examples, reads the best evidence
+        alone, and is asked for no queries. Starts the engine if need be, with the errors of that."""
+        if self._tuned is not None:
+            return self._tuned
+        return self.engine is not None and self.engine.info.prompt_format == prompts.FORMAT
 
     def warm(self) -> None:
         """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it."""
         if self.engine is not None:
-            self.engine.warm(self.engine.chat(prompts.fixed_part(examples=self.examples), open_assistant=False))
+            self.engine.warm(self.engine.chat(prompts.fixed_part(examples=not self.tuned()), open_assistant=False))
 
     def ask(
         self,
@@ -59,9 +69,9 @@ class Assistant:
     ) -> Answer:
         """Answer a question, or say that the manuals do not tell.
 
-        A cancelled question returns with what there is and `cancelled`. An engine that stops costs the wording, not the
-        answer. Raises QuestionUnusable for an empty question or one above 4,000 characters, and ModelUnreadable or
-        ModelTooLarge from an engine that was not started before and can't be.
+        A cancelled question returns with what there is and `cancelled`. An engine that stops, or can't start again,
+        costs the wording, not the answer. Raises QuestionUnusable for an empty question or one above 4,000 characters,
+        and ModelUnreadable or ModelTooLarge from an engine that was not started before and can't be.
         """
         started = time.perf_counter()
         check(question)
@@ -70,7 +80,7 @@ class Assistant:
             question,
             history=history,
             engine=self.engine,
-            examples=self.examples,
+            tuned=self.tuned,
             on_event=on_event,
             cancelled=cancelled,
             started=started,
@@ -102,7 +112,7 @@ class Assistant:
     ) -> Answer:
         """The answer in the model's words, as far as they are supported; else the answer as it was."""
         assert self.engine is not None
-        evidence = _to_read(found.extraction.evidence, most=1 if self.examples else MOST)
+        evidence = _to_read(found.extraction.evidence, most=MOST if self.tuned() else 1)
         vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)))
         first_token = 0.0
 
@@ -121,19 +131,13 @@ class Assistant:
                 on_text=on_text,
                 cancelled=lambda: cancelled() or vetting.ended,
             )
-        except (EngineStopped, PromptTooLong):
-            on_event(Wrote(answer.text))
-            return answer
-        stopped = written.cancelled and not vetting.ended
-        vetting.finish(complete=written.finish in {"end", "stop"})
-        tokens = Tokens(
-            found.tokens.prompt + written.prompt_tokens,
-            found.tokens.reused + written.reused_tokens,
-            found.tokens.generated + written.generated_tokens,
-        )
-        answer = replace(
-            answer, tokens=tokens, cancelled=stopped, seconds=replace(answer.seconds, first_token=first_token)
-        )
+        except NOT_WORDED as error:  # sentences that were shown before stay
+            log.warning("not worded to the end: %s", error)
+            vetting.finish(complete=False)
+        else:
+            answer = _with_cost(answer, written, cancelled=written.cancelled and not vetting.ended)
+            vetting.finish(complete=written.finish in {"end", "stop"})
+        answer = replace(answer, seconds=replace(answer.seconds, first_token=first_token))
         if not vetting.text:
             on_event(Wrote(answer.text))
             return answer
@@ -148,7 +152,7 @@ class Assistant:
             prompts.action("search", found.asked),
             prompts.observation(evidence, answer.language),
         )
-        return prompts.transcript(found.asked, [step], examples=self.examples)
+        return prompts.transcript(found.asked, [step], examples=not self.tuned())
 
 
 def check(question: str) -> None:
@@ -191,6 +195,16 @@ def _with_text(answer: Answer, text: str, *, phrased: bool = False) -> Answer:
     last = Step(thought, prompts.action("answer", text), "")
     steps = [step for step in answer.steps if not step.action.startswith("answer[")]
     return replace(answer, text=text, phrased=phrased, steps=(*steps, last))
+
+
+def _with_cost(answer: Answer, written: Generation, *, cancelled: bool) -> Answer:
+    """The answer with the tokens that its wording took, besides those of the search."""
+    tokens = Tokens(
+        answer.tokens.prompt + written.prompt_tokens,
+        answer.tokens.reused + written.reused_tokens,
+        answer.tokens.generated + written.generated_tokens,
+    )
+    return replace(answer, tokens=tokens, cancelled=cancelled)
 
 
 def _to_read(evidence: Sequence[Evidence], *, most: int) -> tuple[Evidence, ...]:

@@ -67,14 +67,15 @@ def _parts(prompt: str) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The loaded model. `context` is its room in tokens, `languages` what it can write, `description` llama.cpp's
-    words for it."""
+    """The loaded model. `context` is its room in tokens, `languages` what it can write, `prompt_format` the one
+    that it was tuned on ("" for none), `description` llama.cpp's words for it."""
 
     name: str
     path: Path
     parameters: int
     context: int
     languages: tuple[Language, ...]
+    prompt_format: str
     licence: str
     threads: int
     chat_template: bool
@@ -178,6 +179,7 @@ class Engine:
                 parameters=loaded.parameters,
                 context=loaded.context,
                 languages=about.languages,
+                prompt_format=about.prompt_format,
                 licence=about.licence,
                 threads=loaded.threads,
                 chat_template=loaded.chat_template,

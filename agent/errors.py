@@ -25,6 +25,10 @@ class PromptTooLong(TebikiError):
     """A prompt has more tokens than the model's context holds; the figures are in the message."""
 
 
+NOT_WORDED = (EngineStopped, PromptTooLong, ModelUnreadable, ModelTooLarge)
+"""What may befall a model at work, restarts included: it costs a question the model's words, not the answer."""
+
+
 class QuestionUnusable(TebikiError):
     """The question is empty or far too long."""
 

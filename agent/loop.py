@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import prompts
-from agent.errors import EngineStopped, PromptTooLong
+from agent.errors import NOT_WORDED
 from agent.extractor import extract
 from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
 from agent.sufficiency import ENOUGH
@@ -78,21 +78,22 @@ def look(
     *,
     history: Sequence[Turn] = (),
     engine: Engine | None = None,
-    examples: bool = True,
+    tuned: Callable[[], bool] = lambda: False,
     on_event: Callable[[Event], None],
     cancelled: Callable[[], bool],
     started: float,
 ) -> Found:
     """Search until the evidence suffices, queries run out, or three searches are done.
 
-    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `examples`
-    as in `prompts.fixed_part`. `started` is the `time.perf_counter()` at which the question was put.
+    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `tuned` says
+    whether the engine's model may be asked for a query. `started` is the `time.perf_counter()` at which the question
+    was put.
     """
     asked = completed(question, history)
     language = query_language(question)
     found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
     seen: set[frozenset[str]] = set()
-    writer = _QueryWriter(engine, question, examples, cancelled)
+    writer = _QueryWriter(engine, question, tuned, cancelled)
     for query in _queries(asked, writer):
         if cancelled():
             return replace(found, cancelled=True, tokens=writer.tokens)
@@ -167,9 +168,12 @@ class _QueryWriter:
     An untuned one is not asked: the starter needs 0.7 s for a query that found nothing more in any question tried.
     """
 
-    def __init__(self, engine: Engine | None, question: str, examples: bool, cancelled: Callable[[], bool]) -> None:
-        self._engine = None if examples else engine
+    def __init__(
+        self, engine: Engine | None, question: str, tuned: Callable[[], bool], cancelled: Callable[[], bool]
+    ) -> None:
+        self._engine = engine
         self._question = question
+        self._tuned = tuned
         self._cancelled = cancelled
         self.tokens = Tokens()
 
@@ -180,7 +184,7 @@ class _QueryWriter:
         search = prompts.action("search", self._question)
         empty = Step(thoughts["search"], search, prompts.NOTHING[language])
         try:
-            if self._engine is None or language not in self._engine.info.languages:
+            if self._engine is None or not self._tuned() or language not in self._engine.info.languages:
                 return None
             written = self._engine.generate(
                 self._engine.chat(prompts.transcript(self._question, [empty], examples=False))
@@ -190,7 +194,7 @@ class _QueryWriter:
                 grammar=prompts.GRAMMAR_QUERY,
                 cancelled=self._cancelled,
             )
-        except (EngineStopped, PromptTooLong):
+        except NOT_WORDED:
             return None
         self.tokens = Tokens(written.prompt_tokens, written.reused_tokens, written.generated_tokens)
         return prompts.after_opening(written.text) or None

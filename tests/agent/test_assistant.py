@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from agent import prompts
 from agent.assistant import LONGEST_QUESTION, NO_MODEL, Assistant
 from agent.engine import Engine
 from agent.errors import QuestionUnusable
 from agent.loop import SEARCHES, completed
-from agent.models import resolve_model
+from agent.models import PROMPT_FORMAT_KEY, card, read_gguf_header, resolve_model
 from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
 from agent.wording import Vetting
 from index.library import Library
+from tests.agent.gguf_files import LLAMA, write_gguf
 from tests.agent.manuals import library_in
 from tests.agent.test_extractor import QUESTIONS
 from tests.agent.test_gate import ABSENT
@@ -251,7 +253,7 @@ def test_the_starter_words_an_answer_after_the_evidence_is_there(library: Librar
 
 @pytest.mark.model
 def test_a_tuned_model_may_propose_one_more_query_of_one_line(library: Library, engine: Engine) -> None:
-    answer = Assistant(library, engine, examples=False).ask("Which encryption does the archive transfer use?")
+    answer = Assistant(library, engine, tuned=True).ask("Which encryption does the archive transfer use?")
     searches = [step.action for step in answer.steps if step.action.startswith("search[")]
     assert answer.abstained
     assert 1 <= len(searches) <= SEARCHES
@@ -292,6 +294,51 @@ def test_an_engine_that_dies_costs_the_wording_and_not_the_answer(library: Libra
         answer = Assistant(library, engine).ask(QUESTIONS[3][0], on_event=kill_once_reading)
     assert QUESTIONS[3][1] in " ".join(answer.text.split())
     assert "".join(event.text for event in events if isinstance(event, Wrote)) == answer.text
+
+
+@pytest.mark.model
+def test_an_engine_that_dies_while_it_writes_leaves_what_was_shown_in_the_answer(library: Library) -> None:
+    with Engine(resolve_model("starter")) as engine:
+        events: list[Event] = []
+
+        def kill_once_written(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Wrote) and engine.pid is not None:
+                _kill(engine)
+
+        answer = Assistant(library, engine).ask(QUESTIONS[3][0], on_event=kill_once_written)
+    assert answer.text
+    assert "".join(event.text for event in events if isinstance(event, Wrote)) == answer.text
+
+
+@pytest.mark.model
+def test_a_model_that_can_not_be_loaded_again_costs_the_wording_and_not_the_answer(
+    library: Library, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.gguf"
+    model.symlink_to(resolve_model("starter"))
+    with Engine(model) as engine:
+        engine.close()
+        model.unlink()
+        write_gguf(model, weights=False)
+        answer = Assistant(library, engine).ask(QUESTIONS[3][0])
+        assert QUESTIONS[3][1] in " ".join(answer.text.split())
+        assert not answer.phrased
+        assert Assistant(library, engine, tuned=True).ask("Which encryption does the archive transfer use?").abstained
+
+
+@pytest.mark.model
+def test_a_model_with_little_room_leaves_the_answer_to_the_evidence(library: Library) -> None:
+    with Engine(resolve_model("starter"), context=64) as engine:
+        answer = Assistant(library, engine).ask(QUESTIONS[3][0])
+    assert QUESTIONS[3][1] in " ".join(answer.text.split())
+    assert not answer.phrased
+
+
+@pytest.mark.parametrize(("named", "tuned"), [("", False), ("another-format", False), (prompts.FORMAT, True)])
+def test_a_model_counts_as_tuned_if_its_file_names_the_prompt_format(tmp_path: Path, named: str, tuned: bool) -> None:
+    about = card(read_gguf_header(write_gguf(tmp_path / "m.gguf", LLAMA | {PROMPT_FORMAT_KEY: named})))
+    assert (about.prompt_format == prompts.FORMAT) is tuned
 
 
 @pytest.mark.model
