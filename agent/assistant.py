@@ -113,7 +113,7 @@ class Assistant:
         """The answer in the model's words, as far as they are supported; else the answer as it was."""
         assert self.engine is not None
         evidence = _to_read(found.extraction.evidence, most=MOST if self.tuned() else 1)
-        vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)))
+        vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)), close=not self.tuned())
         first_token = 0.0
 
         def on_text(piece: str) -> None:

@@ -14,8 +14,8 @@ from agent.engine import Engine
 from agent.errors import QuestionUnusable
 from agent.loop import SEARCHES, completed
 from agent.models import PROMPT_FORMAT_KEY, card, read_gguf_header, resolve_model
-from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
-from agent.wording import Vetting
+from agent.records import Answer, Event, Evidence, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
+from agent.wording import Vetting, strays
 from index.library import Library
 from tests.agent.gguf_files import LLAMA, write_gguf
 from tests.agent.manuals import library_in
@@ -204,6 +204,54 @@ def test_what_neither_evidence_nor_question_holds_is_not_shown(text: str, reason
     shown, why = vetted([text])
     assert shown == ""
     assert reason in (why or "")
+
+
+BY_THRESHOLD = "its end judgment rule is Judgment by threshold (AJS3 v12)."
+RETRIED = evidence(f"A job is retried automatically only if {BY_THRESHOLD}")
+HELD = evidence(
+    "Being held | hold | The job is not started until it is released.", ("Statuses",), "Status | Short name | Meaning"
+)
+REGISTERED = evidence("The ajsentry command registers a jobnet for execution. The options below are those of v12.")
+RETURNED = evidence("Message KAVS0265-E (event 00004107) means that a job ended abnormally.")
+
+
+@pytest.mark.parametrize(
+    ("seen", "question", "sentence"),
+    [
+        (
+            RETRIED,
+            "When is a job retried?",
+            "A job is retried automatically only if its rule is Judgment by threshold.",
+        ),
+        (HELD, "What does Being held mean?", "Being held: the job is not started until it is released."),
+        (REGISTERED, "What does ajsentry do?", "The ajsentry command registers a jobnet for execution."),
+        (RETURNED, "What does KAVS0265-E mean?", "KAVS0265-E means that a job ended abnormally."),
+    ],
+)
+def test_a_sentence_that_says_the_quote_again_is_close(seen: Evidence, question: str, sentence: str) -> None:
+    assert strays(sentence, seen, question) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "question", "sentence", "reason"),
+    [
+        (RETRIED, "When is a job retried?", f"A job is retried automatically if {BY_THRESHOLD}", "condition"),
+        (RETRIED, "How often is a job retried?", f"A job is retried automatically only if {BY_THRESHOLD}", "figure"),
+        (HELD, "What does Being held mean?", "Statuses (Status | Short name | Meaning) are being held.", "layout"),
+        (HELD, "What does Being held mean?", "Statuses: - The job is not started.", "layout"),
+        (HELD, "What does Being held mean?", "Being held: the job is started until it is released.", "condition"),
+        (REGISTERED, "What does ajsentry do?", "The ajsentry command does a jobnet for execution.", "regist"),
+        (REGISTERED, "What does ajsentry do?", "A jobnet registers the ajsentry command for execution.", "order"),
+        (REGISTERED, "What does ajsentry do?", "The options below are those of v12.", "asked"),
+        (REGISTERED, "How do I start a service?", "The ajsentry command registers a jobnet for execution.", "asked"),
+        (RETURNED, "What happened to the job?", "A job ended abnormally.", "kavs0265"),
+        (RETURNED, "What does KAVS0265-E mean?", "KAVS0265-E means that a job ended abnormally with a log.", "own"),
+    ],
+)
+def test_a_sentence_that_changes_what_the_quote_says_is_not_close(
+    seen: Evidence, question: str, sentence: str, reason: str
+) -> None:
+    assert reason in (strays(sentence, seen, question) or "").lower()
 
 
 def test_sentences_before_a_bad_one_stay() -> None:
