@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.database import State
+
+_FOLDER = re.compile(r"[a-z]+-[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,13 @@ class Pointer:
 
 
 def read_pointer(path: Path) -> Pointer | None:
-    """The pointer in `path`; None where there is none that can be read."""
+    """The pointer in `path`; None where there is none that can be read, or it leads out of the library's folder."""
     try:
-        return Pointer(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        pointer = Pointer(**json.loads(path.read_text(encoding="utf-8")))
+        fits = _FOLDER.fullmatch(pointer.folder) and isinstance(pointer.generation, int)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return pointer if fits and isinstance(pointer.last, int) else None
 
 
 def write_pointer(path: Path, pointer: Pointer) -> None:

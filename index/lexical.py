@@ -22,6 +22,7 @@ from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_
 from index.ranking import Ranker
 from index.records import Language, Passage
 from index.store import Store
+from index.whoosh_pickles import open_index
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Lexical:
         if pointer != self._pointer:
             self.close()
             if pointer is not None:
-                self._reader = whoosh.index.open_dir(str(self._folder / pointer.folder), readonly=True).reader()
+                self._reader = open_index(str(self._folder / pointer.folder), _schema(), readonly=True).reader()
                 self._ranker = Ranker(self._reader, {"body": 1.0, "heading": self._heading_boost})
                 self._pointer = pointer
         return self._ranker
@@ -130,7 +131,7 @@ class Lexical:
         gone = store.removed_since(pointer.generation)
         new = store.passages_after(pointer.last)
         write_pointer(self._path, replace(pointer, settled=False))
-        found = whoosh.index.open_dir(str(self._folder / pointer.folder))
+        found = open_index(str(self._folder / pointer.folder), _schema())
         last = _write(found, [*repair, *gone], new) or pointer.last
         with found.reader() as reader:
             if reader.doc_count() != store.passage_count():
