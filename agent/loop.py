@@ -19,7 +19,7 @@ from agent.extractor import extract
 from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
 from agent.sufficiency import ENOUGH
 from agent.terms import content_words, identifiers, terms
-from index.analyzer import query_language
+from index.analyzer import query_language, tokens
 from index.records import Hit
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def look(
         hits = tuple(library.search(query, TOP))
         between = time.perf_counter()
         extraction = extract(asked, hits, language=language)
+        if asked != question and not _tells_of(question, extraction.evidence):
+            extraction = replace(extraction, sufficiency=0.0)
         after = time.perf_counter()
         better = extraction if extraction.sufficiency > found.extraction.sufficiency else found.extraction
         step = Step(
@@ -149,6 +151,16 @@ def _leans(question: str) -> bool:
     if query_language(question) == "ja":
         return len(question.strip()) <= 20 and bool(_LEANS_JA.search(question.strip()))
     return len(words) <= ELLIPTIC and bool(_LEANS_EN.search(question))
+
+
+def _tells_of(question: str, evidence: Sequence[Evidence]) -> bool:
+    """Whether evidence holds more than half of what a follow-up itself asks for.
+
+    The words that it was completed with may bring evidence that is all about the question before: "And in Zabbix?".
+    """
+    own = set(tokens(content_words(question), query=True)) & terms(question)
+    seen = {word for one in evidence for word in tokens(" ".join((*one.heading, one.context, one.quote)))}
+    return not own or len(own & seen) > len(own) / 2
 
 
 def _queries(asked: str, writer: _QueryWriter) -> Iterator[str]:

@@ -139,6 +139,10 @@ def test_the_gate_holds_whatever_the_history(library: Library) -> None:
     history = [Turn("Which port does the viewer use?", "20244/tcp [1]")]
     assert Assistant(library, None).ask("What is the capital of Japan?", history=history).abstained
     assert Assistant(library, None).ask("And on Kubernetes clusters with Istio?", history=history).abstained
+    assert Assistant(library, None).ask("And in Zabbix?", history=history).abstained
+    assert not Assistant(library, None).ask("And the manager?", history=history).abstained
+    before = [Turn("ビューアーのポートは？", "20244/tcp [1]")]
+    assert Assistant(library, None).ask("Zabbixでは？", history=before).abstained
 
 
 @pytest.mark.parametrize(
