@@ -99,6 +99,7 @@ def _take_in(
                 for candidate in members:
                     if cancelled():
                         tally.cancelled = True
+                        manual.finish()
                         return
                     progress(ImportProgress("reading", done, total, candidate.source))
                     manual.take(candidate, reader)
@@ -132,7 +133,6 @@ class _ManualInProgress:
         self._hashes = {candidate: digest for candidate in members if (digest := _digest(candidate))}
         self._id = self._store.manual_of_group(group) or self._moved_here()
         self._held = {file.name: file for file in self._store.files(self._id)} if self._id else {}
-        self._changed = False
 
     def take(self, candidate: Candidate, reader: ReaderProcess) -> None:
         """Store one file, leave it alone if it is held as it is, or note why it can't be read."""
@@ -148,8 +148,9 @@ class _ManualInProgress:
         self._put(name, candidate, document, digest)
 
     def finish(self) -> None:
-        """Write what all the files together say of the manual."""
-        if self._id and self._changed:
+        """Write what all the files together say of the manual; also where none is new, as an import before may have
+        been cut short."""
+        if self._id:
             self._store.describe_manual(self._id, facts_of(self._store.files(self._id), self._group, self._root))
 
     def _put(self, name: str, candidate: Candidate, document: Document, digest: str) -> None:
@@ -161,7 +162,6 @@ class _ManualInProgress:
             alone = StoredFile(0, name, document.source, digest, document.title, dict(document.meta))
             self._id = self._store.add_manual(self._group, facts_of([alone], self._group, self._root))
         self._store.put_file(self._id, name, document, digest, candidate.size, spans)
-        self._changed = True
         self._tally.manuals.add(self._id)
         self._tally.sections += len(document.sections)
         self._tally.passages += sum(len(cuts) for cuts in spans)
@@ -184,8 +184,9 @@ class _ManualInProgress:
 
 
 def _name(candidate: Candidate) -> str:
-    """A file's name within its manual, the same whichever folder above it was given to import."""
-    return PurePosixPath(candidate.entry).name if candidate.entry else candidate.path.name
+    """A file's name within its manual, the same whichever folder above it was given to import, and packed or not."""
+    name = PurePosixPath(candidate.entry).name if candidate.entry else candidate.path.name
+    return name[:-3] if name.lower().endswith(".gz") else name
 
 
 def _shown(candidate: Candidate) -> str:

@@ -64,7 +64,14 @@ def list_candidates(paths: Sequence[Path]) -> tuple[list[Candidate], list[Skippe
                 candidates.setdefault((each.path, each.entry), each)
     if not candidates:
         raise NothingToImport(_nothing(paths, skipped))
-    return list(candidates.values()), skipped
+    return [each for each in candidates.values() if _unpacked(each) not in candidates], skipped
+
+
+def _unpacked(packed: Candidate) -> tuple[Path, str | None] | None:
+    """Where the same file lies without gzip, if it does: web servers keep both beside each other."""
+    if packed.entry is not None:
+        return (packed.path, packed.entry[:-3]) if packed.entry.lower().endswith(".gz") else None
+    return (packed.path.with_suffix(""), None) if packed.path.suffix.lower() == ".gz" else None
 
 
 def _nothing(paths: Sequence[Path], skipped: list[Skipped]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import zipfile
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_a_changed_file_is_replaced_and_its_neighbours_stay(tmp_path: Path, libr
         assert "31415/tcp" in opened.search("31415/tcp")[0].passage.text
         assert "20243/tcp" not in opened.source_text(1, "ports.html")
         assert opened.verify() == []
+    assert sources(library) == {"Example Scheduler": ["messages.html", "ports.html"]}
+
+
+def test_a_page_and_its_packed_copy_are_one_page(tmp_path: Path, library: Path) -> None:
+    guide = write_manual(tmp_path / "guide")
+    packed = guide / "ports.html.gz"
+    packed.write_bytes(gzip.compress((guide / "ports.html").read_bytes()))
+    (guide / "ports.html").unlink()
+    bring_in(library, guide)
+    (guide / "ports.html").write_bytes(gzip.decompress(packed.read_bytes()))
+    assert bring_in(library, guide).skipped == ()
     assert sources(library) == {"Example Scheduler": ["messages.html", "ports.html"]}
 
 
@@ -142,6 +154,18 @@ def test_a_cancelled_import_keeps_what_it_stored_and_is_taken_up_later(tmp_path:
         assert opened.verify() == []
     again = bring_in(library, guide)
     assert (again.unchanged, again.manuals) == (4, 1)
+
+
+def test_a_manual_cut_short_has_its_name_and_language_all_the_same(tmp_path: Path, library: Path) -> None:
+    page = "---\nmanual: 運用の手引\n---\n# {0}\n\nサービス{0}を開始するには、コマンドを実行します。\n"
+    guide = write_manual(tmp_path / "guide", {f"{name}.md": page.format(name) for name in "abc"})
+    done = [0]
+    import_manuals(
+        library, [guide], progress=lambda progress: done.append(progress.done), cancelled=lambda: max(done) >= 1
+    )
+    with Library.open(library) as opened:
+        (manual,) = opened.manuals()
+    assert (manual.title, manual.language, manual.files) == ("運用の手引", "ja", 2)
 
 
 def test_search_finds_new_files_while_the_import_still_runs(

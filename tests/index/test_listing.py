@@ -84,6 +84,11 @@ class TestFolders:
         write(tmp_path / "a.html.gz")
         assert sources(list_candidates([tmp_path])[0]) == ["a.html.gz"]
 
+    def test_a_page_beside_its_compressed_copy_is_listed_once(self, tmp_path: Path) -> None:
+        for name in ("a.html", "a.html.gz", "b.html.gz"):
+            write(tmp_path / name)
+        assert sources(list_candidates([tmp_path])[0]) == ["a.html", "b.html.gz"]
+
     def test_links_that_lead_back_up_end(self, tmp_path: Path) -> None:
         write(tmp_path / "docs" / "a.html")
         (tmp_path / "docs" / "up").symlink_to(tmp_path, target_is_directory=True)
