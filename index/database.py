@@ -58,7 +58,11 @@ class Database:
         except sqlite3.OperationalError as error:
             raise _plain(error, path) from error
         db.path = path
-        _prepare(db, path, read_only=read_only)
+        try:
+            _prepare(db, path, read_only=read_only)
+        except BaseException:
+            db.close()  # else a damaged file could not be moved away where open files are locked
+            raise
         return cls(db, path, read_only=read_only)
 
     def close(self) -> None:
@@ -175,7 +179,6 @@ def _make_folder(folder: Path) -> None:
 def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
-        db.close()
         raise errors.LibraryNewer(
             f"{path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
             " update this program."

@@ -47,5 +47,5 @@ def from_json(value: list[Any]) -> Document:
 
 
 def line(value: dict[str, Any]) -> bytes:
-    """A message as one line. Lone surrogates, which broken files can hold, become U+FFFD."""
+    """A message as one line. Lone surrogates, which broken files can hold, become "?"."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace") + b"\n"

@@ -71,7 +71,11 @@ class Library:
         writable = os.access(folder, os.W_OK)
         store = Store.open(folder, read_only=not writable)
         library = cls(folder, store, folder, embedder)
-        library._mend()
+        try:
+            library._mend()
+        except BaseException:
+            library.close()
+            raise
         return library
 
     @classmethod
