@@ -141,7 +141,7 @@ class Assistant:
         if not vetting.text:
             on_event(Wrote(answer.text))
             return answer
-        cited = wording.markers(vetting.text, found.extraction.evidence)
+        cited = wording.markers(vetting.text, evidence)
         on_event(Wrote(cited))
         return _with_text(answer, vetting.text + cited, phrased=True)
 

@@ -38,7 +38,7 @@ _QUALIFIERS = frozenset(
 )
 _ASIDE = re.compile(r"\([^()]*\)")
 _FIGURE = re.compile(r"(?<![A-Za-z])\d")
-_WHEN = re.compile(r"\bwhen\b", re.IGNORECASE)
+_NO_FIGURE = re.compile(r"\b(?:when|default)\b", re.IGNORECASE)
 _LETTERS = re.compile(r"[a-z]+")
 
 
@@ -117,8 +117,8 @@ def strays(sentence: str, evidence: Evidence, question: str) -> str | None:
     """
     if CELL.strip() in sentence or ": - " in sentence:
         return "a copy of the layout"
-    # In a manual's question "when" asks for a condition rather than for a date.
-    if wants_figure(_WHEN.sub("", question)) and not _FIGURE.search(_ASIDE.sub(" ", sentence)):
+    # In a manual's question "when" asks for a condition rather than for a date, and a default may be a name.
+    if wants_figure(_NO_FIGURE.sub("", question)) and not _FIGURE.search(_ASIDE.sub(" ", sentence)):
         return "no figure where one was asked for"
     said, asked = tokens(sentence, query=True), set(tokens(question, query=True))
     pieces = [evidence.quote[start:end] for start, end in sentences(evidence.quote)] or [evidence.quote]
@@ -130,9 +130,11 @@ def strays(sentence: str, evidence: Evidence, question: str) -> str | None:
         return f"words of its own: {' '.join(sorted(own))}"
     cells = _ASIDE.sub(" ", piece).split(CELL)
     core = " ".join(cell for cell in cells if len(cells) == 1 or set(said) & set(tokens(cell, query=True)))
-    kept = set(said) | asked
-    lost = set(tokens(core, query=True)) - kept
-    if len(lost) > LEFT_OUT * len(set(tokens(core, query=True))) or any(map(_is_name_or_number, lost)):
+    whole = set(tokens(core, query=True))
+    if not set(said) & whole - asked:
+        return "nothing but the question"
+    lost = whole - set(said) - asked
+    if len(lost) > LEFT_OUT * len(whole) or any(map(_is_name_or_number, lost)):
         return f"what it leaves out: {' '.join(sorted(lost))}"
     if _qualifiers(core) != _qualifiers(_ASIDE.sub(" ", sentence)):
         return "a condition"

@@ -248,6 +248,7 @@ def test_a_sentence_that_says_the_quote_again_is_close(seen: Evidence, question:
         (REGISTERED, "What does ajsentry do?", "A jobnet registers the ajsentry command for execution.", "order"),
         (REGISTERED, "What does ajsentry do?", "The options below are those of v12.", "asked"),
         (REGISTERED, "How do I start a service?", "The ajsentry command registers a jobnet for execution.", "asked"),
+        (HELD, "What does Being held mean?", "The status Being held is short.", "question"),
         (RETURNED, "What happened to the job?", "A job ended abnormally.", "kavs0265"),
         (RETURNED, "What does KAVS0265-E mean?", "KAVS0265-E means that a job ended abnormally with a log.", "own"),
     ],
