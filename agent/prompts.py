@@ -148,8 +148,9 @@ def observation(evidence: Sequence[Evidence], language: Language) -> str:
 def exam(question: str, fact: str = "") -> str:
     """The prompt after which `exam_option` is scored: a fact from the manuals, if there is one, and the question.
 
-    Short and plain, because the transcript's own words move a small model more than the fact does: of 30 questions of a
-    bank the starter got 15 right after a transcript with worked examples and 19 after this.
+    Short and plain, so that it does not hang on the format of a model's training and is read in two thirds of the time.
+    With the same evidence the starter got 35 of 60 English and 19 of 20 Japanese questions right after this, and 36 and
+    18 after a transcript with worked examples: no difference that can be told from chance.
     """
     asked = f"Question: {one_line(question)}\nAnswer:"
     return f"{one_line(fact)}\n{asked}" if fact else asked
