@@ -86,7 +86,7 @@ def _tuned(models: Path | None) -> Path:
     found = sorted(models.glob("*.gguf"), key=lambda path: path.stat().st_mtime) if models and models.is_dir() else []
     if not found:
         place = f" in {models}" if models else ""
-        raise ModelUnreadable(f"There is no tuned model{place} yet: make one with tebiki train run, or use starter.")
+        raise ModelUnreadable(f"There is no tuned model{place} yet: put its GGUF file there, or use starter.")
     return found[-1]
 
 

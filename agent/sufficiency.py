@@ -9,6 +9,7 @@ embeddings, with cosines too. It knows nothing of models or prompts.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from agent.records import Evidence
@@ -18,6 +19,8 @@ from index.records import Hit
 
 ENOUGH = 0.45
 """From this figure on the evidence is taken to suffice; below it the answer is a refusal."""
+
+_GRAMMAR = re.compile(r"[ぁ-ゖゝゞー]{1,2}")
 
 FEATURES = ("evidence", "best", "passage", "unseen", "unknown names", "found names", "words", "cosine", "lead")
 
@@ -31,11 +34,12 @@ COEFFICIENTS: dict[tuple[str, bool], tuple[float, ...]] = {
 
 
 def sufficiency(question: str, hits: Sequence[Hit], evidence: Sequence[Evidence], weight: Mapping[str, float]) -> float:
-    """The probability that `evidence` answers `question`; 0 without evidence.
+    """The probability that `evidence` answers `question`; 0 without evidence, or for a question of hiragana alone,
+    which search could only look up letter by letter.
 
     `weight` is the rarity of each word asked for, as the extractor measured it among the hits.
     """
-    if not evidence or not weight:
+    if not evidence or all(_GRAMMAR.fullmatch(word) for word in weight):
         return 0.0
     values = features(question, hits, evidence, weight)
     kind = (query_language(question), any(hit.cosine is not None for hit in hits))

@@ -252,8 +252,7 @@ class Window(QMainWindow):
 
     def _engine_ready(self, ready: EngineReady) -> None:
         self._model_name = ready.model
-        answering = self._answering
-        self._asking.run(lambda _: answering.warm(), failed=lambda error: log.info("not warmed", exc_info=error))
+        self._warm()
         if ready.model:
             self.status.model.say("status.model", name=ready.model)
         else:
@@ -284,6 +283,12 @@ class Window(QMainWindow):
     def _library_changed(self) -> None:
         answering = self._answering
         self._asking.run(lambda _: answering.library_changed())
+        if self._model_name:
+            self._warm()  # on a first start there was nothing to open when the model was ready
+
+    def _warm(self) -> None:
+        answering = self._answering
+        self._asking.run(lambda _: answering.warm(), failed=lambda error: log.info("not warmed", exc_info=error))
 
     def _offer_undo(self, conversation_id: int) -> None:
         texts = self._look.texts

@@ -20,6 +20,7 @@ ABSENT = [
     "Which value has MaxRestartBackoff by default?",
     "クラウド連携の料金はいくらですか？",
     "日本の首都はどこですか？",
+    "とは",
 ]
 
 

@@ -34,7 +34,7 @@ def test_tuned_is_the_newest_model_of_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["", "missing"])
 def test_without_a_tuned_model_the_mend_is_named(tmp_path: Path, folder: str) -> None:
-    with pytest.raises(ModelUnreadable, match=r"no tuned model.*tebiki train"):
+    with pytest.raises(ModelUnreadable, match=r"no tuned model.*GGUF file there"):
         resolve_model("tuned", tmp_path / folder)
 
 

@@ -71,6 +71,11 @@ def test_from_the_first_start_to_an_exam(first_start: Window, slurm_manual: Path
     assert window.ask.turns[0].state.phase == "answered"
     assert "30" in window.ask.turns[0].findChildren(EvidenceCard)[0].quote.toPlainText()
 
+    # The model had read its fixed part by then, although there was no library when it started.
+    answer = window.ask.turns[0].state.answer
+    assert answer is not None
+    assert answer.tokens.prompt == 0 or answer.tokens.reused > 0
+
     # A manual dropped on the window is found as soon as its import is done.
     pages = [str(slurm_manual / name) for name in ("sbatch.html", "scancel.html", "squeue.html")]
     drop(window, archive_of(tmp_path, pages))
