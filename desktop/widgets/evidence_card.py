@@ -73,6 +73,8 @@ class EvidenceCard(QFrame):
 
     def _show_quote(self) -> None:
         quote = self._citation.quote
+        if "\n" not in quote:  # one item out of a list: its marker means nothing by itself
+            quote = quote.removeprefix("- ")
         shown = quote if len(quote) <= LONGEST else quote[:LONGEST].rstrip() + " …"
         lay_out(self.quote.document(), shown, self._look.theme)
 
