@@ -6,8 +6,10 @@ here whether it can still follow.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +48,7 @@ class Database:
         path = folder / FILE
         if create and not path.exists():
             _make_folder(folder)
+            _make_file(path)
         elif not path.is_file():
             raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
         # On read-only media WAL's shared memory can't be made; a library that was closed needs none.
@@ -174,6 +177,32 @@ def _make_folder(folder: Path) -> None:
         raise errors.LibraryUnwritable(
             f"The library folder {folder} can't be made ({error.strerror}): name another."
         ) from error
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty library: beside, then linked into place whole, so that nobody who looks meanwhile meets half of it.
+
+    Who comes second of two makers takes the first one's.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        try:
+            db = sqlite3.connect(beside, isolation_level=None, factory=_Connection)
+        except sqlite3.OperationalError as error:
+            raise _plain(error, path) from error
+        db.path = path
+        try:
+            _prepare(db, path, read_only=False)
+        finally:
+            db.close()
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links, such as that of a USB stick
+            beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
