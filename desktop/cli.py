@@ -6,6 +6,7 @@ reason on standard error, 2 wrong usage.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -46,6 +47,8 @@ def start(
         from desktop.commands import window
 
         window.start(library, data)
+    elif library or data:  # they would be lost on the way to the verb
+        raise typer.BadParameter(f"--library and --data go after the verb: tebiki {context.invoked_subcommand} ...")
 
 
 def add_verbs() -> None:
@@ -70,12 +73,25 @@ def logged() -> Path:
     return path
 
 
+def set_up_streams() -> None:
+    """JSON is UTF-8 wherever it goes (a Windows pipe would say otherwise), and warnings go to standard error.
+
+    A file name that is no UTF-8 comes out as `\\udc82` and the like, which JSON reads as the same name.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    on_terminal = logging.StreamHandler(sys.stderr)
+    on_terminal.setLevel(logging.WARNING)  # also when the window keeps more than that in its log file
+    logging.basicConfig(handlers=[on_terminal], format="%(levelname)s %(name)s: %(message)s")
+
+
 def main() -> NoReturn:
     """Entry point: run, and turn what the user can mend into one line and exit status 1."""
     # Two libraries that spin on two cores at once run ten times slower than one; must be set before either is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    set_up_streams()
     add_verbs()
     try:
         app()

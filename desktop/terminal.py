@@ -12,12 +12,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from desktop.folders import Folders
-from desktop.settings import Settings, load_settings
+if TYPE_CHECKING:
+    from desktop.folders import Folders
+    from desktop.settings import Settings
 
 LibraryOption = Annotated[
     Path | None, typer.Option("--library", metavar="DIR", help="Folder of the library.", show_default=False)
@@ -45,6 +46,8 @@ def print_json(value: Any) -> None:
 
 def settings_and_folders(library: Path | None, data: Path | None = None) -> tuple[Settings, Folders]:
     """The settings in force and the folders they and the command line name."""
+    from desktop.settings import load_settings  # a sixth of a second, which --help need not wait for
+
     settings = load_settings()
     return settings, settings.folders(library=library, data=data)
 

@@ -12,7 +12,6 @@ from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Wrot
 from desktop.contract import answer_json
 from desktop.first_start import default_library_ready
 from desktop.folders import Folders
-from desktop.settings import Settings
 from desktop.terminal import (
     DataOption,
     JsonOption,
@@ -25,6 +24,7 @@ from desktop.terminal import (
 
 if TYPE_CHECKING:
     from agent.engine import Engine
+    from desktop.settings import Settings
 
 
 def command(

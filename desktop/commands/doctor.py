@@ -11,13 +11,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from desktop.folders import Folders
-from desktop.settings import Settings
 from desktop.terminal import DataOption, JsonOption, LibraryOption, print_json, settings_and_folders
 from index.errors import TebikiError
+
+if TYPE_CHECKING:
+    from desktop.folders import Folders
+    from desktop.settings import Settings
 
 MEBIBYTE = 1024 * 1024
 

@@ -144,6 +144,21 @@ def test_wrong_usage_ends_with_status_2(tebiki: Tebiki) -> None:
     assert tebiki("exam", "take", "bank.jsonl", "--mode", "guess").status == 2
 
 
+def test_an_option_before_the_verb_is_refused_and_not_lost(tebiki: Tebiki, library: Path) -> None:
+    done = tebiki("--library", library, "search", "port")
+    assert done.status == 2
+    assert "after the verb" in done.err
+
+
+def test_json_is_utf_8_whatever_the_locale_says(
+    tebiki: Tebiki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "保留.md").write_text("# 保留\n\n保留属性のジョブは待機します。\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    assert tebiki("import", tmp_path / "保留.md", "--library", tmp_path / "library", "--json").json["manuals"] == 1
+    assert tebiki("search", "保留", "--library", tmp_path / "library", "--json").json[0]["source"] == "保留.md"
+
+
 # Bad input: status 1, one line with what happened, to which file, and the mend; what was there stays.
 
 
