@@ -68,8 +68,9 @@ class Library:
         A library on read-only media is opened too; what would have to be mended in it is kept in a temporary folder.
         Raises LibraryMissing, LibraryNewer, LibraryDamaged.
         """
-        writable = os.access(folder, os.W_OK)
-        store = Store.open(folder, read_only=not writable)
+        # A folder that is only being made is not read-only: reading past its locks would show half-written pages.
+        read_only = folder.is_dir() and not os.access(folder, os.W_OK)
+        store = Store.open(folder, read_only=read_only)
         library = cls(folder, store, folder, embedder)
         try:
             library._mend()

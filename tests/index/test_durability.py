@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from index.errors import TebikiError
 from index.library import Library
+from tests.conftest import ROOT
 from tests.index.small_manuals import bring_in, many_pages, write_manual
 
 PAGES = 30
@@ -86,3 +88,21 @@ def test_a_kill_while_embedding_keeps_the_batches_that_were_stored(tmp_path: Pat
         assert 0 < before.embedded < before.passages
         assert opened.embed(lambda progress: None, lambda: False) == before.passages - before.embedded
         assert opened.verify() == []
+
+
+def test_whoever_looks_while_a_library_is_made_meets_none_or_a_whole_one(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("# Holding\n\nA held job waits for relq.\n", encoding="utf-8")
+    met: set[str] = set()
+    for number in range(4):
+        folder = tmp_path / f"library{number}"
+        command = [sys.executable, "-m", "desktop", "import", tmp_path / "page.md", "--library", folder]
+        maker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while maker.poll() is None:
+            try:
+                Library.open(folder).close()
+            except TebikiError as error:
+                met.add(type(error).__name__)
+        assert maker.stderr is not None
+        assert maker.returncode == 0, maker.stderr.read()
+        maker.stderr.close()
+    assert met <= {"LibraryMissing"}
