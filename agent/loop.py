@@ -143,6 +143,7 @@ def citation(evidence: Evidence) -> Citation:
         start=evidence.start,
         end=evidence.end,
         section_id=evidence.section_id,
+        context=evidence.context,
     )
 
 

@@ -41,7 +41,8 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A numbered reference of an answer; saved with it and never recomputed."""
+    """A numbered reference of an answer; saved with it and never recomputed. `context` is the evidence's: what stands
+    beside the quote (table header, definition term) and is no part of it."""
 
     manual: str
     source: str
@@ -51,6 +52,7 @@ class Citation:
     start: int
     end: int
     section_id: int
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def hit_json(hit: Hit) -> Json:
 
 
 def citation_json(citation: Citation) -> Json:
-    """A citation; `start` and `end` count characters in the source text (see `tebiki library text`)."""
+    """A citation; `start` and `end` count characters in the source text (see `tebiki library text`), and `context` is
+    the table header or the term beside the quote."""
     return {
         "manual": citation.manual,
         "source": citation.source,
@@ -55,6 +56,7 @@ def citation_json(citation: Citation) -> Json:
         "quote": citation.quote,
         "start": citation.start,
         "end": citation.end,
+        "context": citation.context,
     }
 
 

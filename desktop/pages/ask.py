@@ -57,6 +57,7 @@ class AskPage(QWidget):
         self._conversation: int | None = None
         self._running: tuple[TurnState, Task] | None = None
         self._follow = True
+        self._list_gave_way = False
         self.turns: list[TurnView] = []
         self.chat_list = ChatList(look)
         self.source = SourcePanel(look)
@@ -121,6 +122,7 @@ class AskPage(QWidget):
 
     def toggle_conversations(self) -> None:
         """Show or hide the list of conversations."""
+        self._list_gave_way = False
         self.chat_list.setVisible(self.chat_list.isHidden())
 
     def restore(self, conversation_id: int) -> None:
@@ -150,9 +152,19 @@ class AskPage(QWidget):
     # What it is made of
 
     def _make_room(self) -> None:
-        """In a narrow window the conversation and its source need the room of the list."""
-        if not self.source.isHidden() and self.width() < ROOMY:
+        """In a narrow window the conversation and its source need the room of the list; it comes back afterwards."""
+        crowded = not self.source.isHidden() and self.width() < ROOMY
+        if crowded and not self.chat_list.isHidden():
+            self._list_gave_way = True
             self.chat_list.hide()
+        elif not crowded and self._list_gave_way:
+            self._list_gave_way = False
+            self.chat_list.show()
+
+    def close_source(self) -> None:
+        """Give the room of the cited page back to the conversation."""
+        self.source.hide()
+        self._make_room()
 
     def _middle(self) -> QWidget:
         self._column = QWidget()
@@ -209,7 +221,7 @@ class AskPage(QWidget):
         self.chat_list.new.connect(self.new_conversation)
         self.chat_list.chosen.connect(self._open_conversation)
         self.chat_list.deleted.connect(self._delete)
-        self.source.closed.connect(self.source.hide)
+        self.source.closed.connect(self.close_source)
         self.source.wanted.connect(self._fetch)
         bar = self.scroller.verticalScrollBar()
         bar.rangeChanged.connect(self._grown)
@@ -226,7 +238,7 @@ class AskPage(QWidget):
             view.deleteLater()
         self.turns = []
         self._conversation = conversation_id
-        self.source.hide()
+        self.close_source()
         self._follow = True
         for saved in self._chats.turns(conversation_id) if conversation_id is not None else ():
             self._add_view(self._state_of(saved))

@@ -72,6 +72,14 @@ def _cells(text: str, start: int, end: int) -> Iterator[Span]:
         at = min(pipe + 1, end)
 
 
+def header_of(quote: str, context: str) -> str:
+    """The header row for a quote that is rows of a table, out of its context; "" where they do not fit each other."""
+    header = context.rsplit("\n", 1)[-1]
+    columns = len(_SEPARATOR.findall(header))
+    fits = columns and all(len(_SEPARATOR.findall(line)) == columns for line in quote.split("\n"))
+    return header if fits else ""
+
+
 def cut(start: int, end: int, marked: Span | None) -> Iterator[tuple[int, int, bool]]:
     """`start..end` in pieces that lie wholly inside or outside the marked span, with which of the two."""
     if marked is None or marked[1] <= start or end <= marked[0]:

@@ -101,6 +101,8 @@ class Composer(QFrame):
     def set_running(self, running: bool) -> None:
         """Send becomes stop while an answer is being written, and back."""
         self._running = running
+        if self.button.hasFocus():  # a button that is greyed now would keep the keyboard from the next question
+            self.edit.setFocus()
         self.button.show_as("ask.stop" if running else "ask.send", "stop" if running else "send")
         self._enable()
 

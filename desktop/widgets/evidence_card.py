@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
 from agent.records import Citation
 from desktop.look import Look
+from desktop.view_models.section_text import header_of
 from desktop.widgets.reading_text import FlowText, lay_out
 
 LONGEST = 700
@@ -76,7 +77,10 @@ class EvidenceCard(QFrame):
         if "\n" not in quote:  # one item out of a list: its marker means nothing by itself
             quote = quote.removeprefix("- ")
         shown = quote if len(quote) <= LONGEST else quote[:LONGEST].rstrip() + " …"
-        lay_out(self.quote.document(), shown, self._look.theme)
+        header = header_of(quote, self._citation.context)
+        if header:
+            shown = f"{header}\n{shown}"
+        lay_out(self.quote.document(), shown, self._look.theme, header=bool(header))
 
     def _retranslate(self) -> None:
         texts, cited = self._look.texts, self._citation

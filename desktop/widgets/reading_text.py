@@ -76,11 +76,14 @@ def lay_out(
     marked: Span | None = None,
     *,
     blocks: Sequence[Block] | None = None,
+    header: bool | None = None,
 ) -> None:
     """Fill `document` with `text`; the marked span is highlighted and carries the anchor QUOTE_ANCHOR.
 
-    `blocks` are those of a whole section, whose tables begin with a header row; a quote (None) has none to show.
+    `blocks` are those of a whole section; a quote has none (None). `header` says whether tables begin with a header
+    row: in a section they do, in a quote they do not, if nothing else is said.
     """
+    header = blocks is not None if header is None else header
     document.clear()
     document.setUndoRedoEnabled(False)
     cursor = QTextCursor(document)
@@ -93,7 +96,8 @@ def lay_out(
         else:
             cursor.setBlockFormat(_paragraph(theme))
         if part.kind == "table":
-            _table(cursor, text, part, theme, marked, header=blocks is not None)
+            below = theme.points if blocks is not None else 0
+            _table(cursor, text, part, theme, marked, header=header, below=below)
         else:
             _block(cursor, text, part, theme, marked)
         last = part
@@ -124,7 +128,9 @@ def _block(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Spa
     _insert(cursor, text, part.start, part.end, plain, theme, marked)
 
 
-def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None, *, header: bool) -> None:
+def _table(
+    cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Span | None, *, header: bool, below: float
+) -> None:
     columns = max(len(row) for row in part.rows)
     form = QTextTableFormat()
     form.setCellPadding(6)
@@ -135,7 +141,7 @@ def _table(cursor: QTextCursor, text: str, part: Part, theme: Theme, marked: Spa
     form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
     form.setHeaderRowCount(1 if header else 0)
     form.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
-    form.setBottomMargin(theme.points if header else 0)
+    form.setBottomMargin(below)
     table = cursor.insertTable(len(part.rows), columns, form)
     for row, cells in enumerate(part.rows):
         for column in range(columns):
@@ -159,6 +165,7 @@ def _insert(
         if inside:
             form.setBackground(QColor(theme.colours["mark"]))
             if marked is not None and a == _first(text, marked):
+                form.setAnchor(True)  # without it Qt does not scroll to the name
                 form.setAnchorNames([QUOTE_ANCHOR])
         cursor.insertText(text[a:b].replace("\n", "\u2028"), form)
 

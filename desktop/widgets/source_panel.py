@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent, QTextCursor
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout
 
 from agent.records import Citation
@@ -17,6 +18,46 @@ from desktop.view_models.section_text import quote_span
 from desktop.view_models.turns import reference
 from desktop.widgets.controls import IconButton, Words
 from desktop.widgets.reading_text import QUOTE_ANCHOR, lay_out
+
+
+class SectionText(QTextBrowser):
+    """A section to read. While the marked quote is in view, it stays there when the panel takes another size."""
+
+    _quote_at: int | None = None
+
+    def show_quote(self) -> None:
+        """Bring the marked quote of a section that was laid out anew into view."""
+        self._quote_at = self._find_quote()
+        self._scroll()
+
+    def quote_in_view(self) -> bool:
+        """Whether the beginning of the marked quote can be seen."""
+        if self._quote_at is None or self._quote_at >= self.document().characterCount():
+            return False
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._quote_at)
+        return self.viewport().rect().intersects(self.cursorRect(cursor))
+
+    def _find_quote(self) -> int | None:
+        block = self.document().begin()
+        while block.isValid():
+            for run in block.textFormats():
+                if QUOTE_ANCHOR in run.format.anchorNames():
+                    return block.position() + run.start
+            block = block.next()
+        return None
+
+    def _scroll(self) -> None:
+        self.scrollToAnchor(QUOTE_ANCHOR)
+        bar = self.verticalScrollBar()
+        if bar.value() < bar.maximum():  # leave some lines above the quote in view
+            bar.setValue(max(bar.value() - 60, 0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        in_view = self.quote_in_view()
+        super().resizeEvent(event)
+        if in_view and not self.quote_in_view():
+            self._scroll()
 
 
 class SourcePanel(QFrame):
@@ -52,7 +93,7 @@ class SourcePanel(QFrame):
         self.note = Words(look, "", "refusal")
         self.note.hide()
         layout.addWidget(self.note)
-        self.body = QTextBrowser()
+        self.body = SectionText()
         self.body.setOpenLinks(False)
         layout.addWidget(self.body, 1)
         look.theme.changed.connect(self._show_page)
@@ -113,13 +154,7 @@ class SourcePanel(QFrame):
         if marked is None:
             self.note.say("source.changed")
         lay_out(self.body.document(), section.text, self._look.theme, marked, blocks=self._page.blocks)
-        QTimer.singleShot(0, self, self._scroll)
-
-    def _scroll(self) -> None:
-        self.body.scrollToAnchor(QUOTE_ANCHOR)
-        bar = self.body.verticalScrollBar()
-        if bar.value() < bar.maximum():  # leave some lines above the quote in view
-            bar.setValue(max(bar.value() - 60, 0))
+        QTimer.singleShot(0, self.body, self.body.show_quote)
 
     def _copy(self) -> None:
         cited = self.citation

@@ -12,9 +12,11 @@ from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from agent.records import Answer, EvidenceFound, Reading, Searching, Wrote
+from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, Wrote
+from desktop.looking import Page
 from desktop.widgets.evidence_card import EvidenceCard
 from desktop.window import Window
+from index.records import Section
 
 QUESTION = "On which port does the event service listen?"
 
@@ -39,6 +41,44 @@ def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window:
     assert source.isVisible()
     assert source.heading.text() == "Ports of the manager"
     assert source.body.document().firstBlock().isValid()
+
+
+def test_a_row_of_a_table_is_shown_with_the_tables_header(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, QUESTION)
+    citation = window.ask.turns[0].state.citations[0]
+    assert "Service" not in citation.quote
+    assert citation.context == "Port | Service | Use"
+    assert "Service" in window.ask.turns[0].findChildren(EvidenceCard)[0].quote.toPlainText()
+
+
+def test_the_marked_quote_stays_in_view_when_the_window_takes_another_size(window: Window, qtbot: QtBot) -> None:
+    lines = [f"Rule {number}: the operator of the night looks at lamp {number}.\n" for number in range(120)]
+    text = "\n".join(lines)
+    start = text.index(lines[70])
+    section = Section(1, 1, "M", "a.md", ("Rules",), None, None, 0, text, "en")
+    cited = Citation("M", "a.md", ("Rules",), None, lines[70], start, start + len(lines[70]), 1)
+    source = window.ask.source
+    source.wanted.disconnect()
+    window.ask.open_source([cited], 0)
+    source.show_page(cited, Page(section, ()))
+    qtbot.waitUntil(lambda: source.body.verticalScrollBar().value() > 0 and source.body.quote_in_view())
+    for width, height in ((960, 640), (1700, 700), (1000, 900)):
+        window.resize(width, height)
+        qtbot.waitUntil(source.body.quote_in_view)
+
+
+def test_the_list_of_conversations_gives_way_to_a_source_and_comes_back(window: Window, qtbot: QtBot) -> None:
+    window.resize(960, 640)
+    ask(window, qtbot, QUESTION)
+    page = window.ask
+    page.open_source(page.turns[0].state.citations, 0)
+    assert page.chat_list.isHidden()
+    page.source.closed.emit()
+    assert page.chat_list.isVisible()
+    page.toggle_conversations()
+    page.open_source(page.turns[0].state.citations, 0)
+    page.source.closed.emit()
+    assert page.chat_list.isHidden()  # who hid it keeps it hidden
 
 
 def test_a_question_in_japanese_finds_the_japanese_page(window: Window, qtbot: QtBot) -> None:
