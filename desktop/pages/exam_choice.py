@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from agent.bank import load_bank
+from agent.bank import SITTINGS, load_bank
 from agent.records import Level, Question
 from desktop.look import Look
 from desktop.sittings import Sitting
@@ -166,6 +166,7 @@ class ExamChoice(QWidget):
             self.level.addItem("", level)
         self.language.setCurrentIndex(self.language.findData(self._look.texts.language))
         row = QHBoxLayout()
+        row.setSpacing(10)
         row.addWidget(self.bank, 1)
         row.addWidget(Button(self._look, "exam.open", "folder", clicked=self.open_file))
         self._labels = [Words(self._look, key) for key in ("exam.bank", "exam.language", "exam.level")]
@@ -192,7 +193,12 @@ class ExamChoice(QWidget):
         self._plan = plan(questions, language, level) if questions else None
         self.begin_button.setEnabled(self._plan is not None)
         if self._plan is not None:
-            self.plan_words.say("exam.plan", n=self._plan.questions, minutes=self._plan.seconds // 60)
+            self.plan_words.say(
+                "exam.plan",
+                n=self._plan.questions,
+                minutes=self._plan.seconds // 60,
+                mark=round(100 * SITTINGS[level].passing),
+            )
         else:
             self.plan_words.say("exam.plan_none" if questions else "exam.no_bank")
 

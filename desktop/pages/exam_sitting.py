@@ -23,6 +23,16 @@ LATE_SECONDS = 300
 STORE_EVERY_SECONDS = 5
 
 
+class SittingScroll(QScrollArea):
+    """A scroll area that leaves the keys to the side to the sitting, which goes from question to question with them."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 class SittingView(QWidget):
     """`finished` carries the sitting when it is handed in or its time is up; `left` that it is left for later."""
 
@@ -200,7 +210,7 @@ class SittingView(QWidget):
             inside.addWidget(card)
         inside.addWidget(Words(self._look, "exam.keys_hint", "small"))
         inside.addStretch(1)
-        scroll = QScrollArea()
+        scroll = SittingScroll()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -69,6 +69,17 @@ def test_an_exam_can_be_sat_with_the_keyboard_alone(sitting: Window, qtbot: QtBo
     assert len(sitting.exam.result.items) == 4
 
 
+def test_the_arrow_keys_go_on_after_an_option_was_clicked(sitting: Window, qtbot: QtBot) -> None:
+    view = sitting.exam.sitting
+    assert view.current is not None
+    qtbot.mouseClick(view.cards[1], Qt.MouseButton.LeftButton)
+    view.cards[1].setFocus()
+    qtbot.keyClick(view.cards[1], Qt.Key.Key_Right)
+    assert view.current.place == 1
+    qtbot.keyClick(view.cards[1], Qt.Key.Key_Left)
+    assert (view.current.place, view.current.chosen) == (0, {0: 1})
+
+
 def test_finishing_with_open_questions_asks_first(sitting: Window) -> None:
     view = sitting.exam.sitting
     view.finish.click()
