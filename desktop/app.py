@@ -46,6 +46,7 @@ def run_window(folders: Folders, settings: Settings) -> int:
     application.setDesktopFileName("tebiki")
     language = system_language() if settings.language == "system" else settings.language
     look = Look(Texts(language, application), Theme(application, settings.theme, language))
+    look.texts.translate_qt(application)
     application.setWindowIcon(look.theme.icon("tebiki", "accent", 64))
     collector = Collector(application)
     window = open_window(look, folders, settings)

@@ -10,7 +10,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from PySide6.QtCore import QLocale, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator, Signal
 
 FOLDER = Path(__file__).resolve().parent / "texts"
 LANGUAGES = ("en", "ja")
@@ -41,6 +41,18 @@ class Texts(QObject):
         """The text of `key`. Raises KeyError for a key that no catalogue has: that is a fault of the program."""
         text = catalogue(self.language)[key]
         return text.format(**values) if values else text
+
+    def translate_qt(self, application: QCoreApplication) -> None:
+        """Have Qt's own words (context menus, file dialogs) in the language in force, now and after each change."""
+        translator = QTranslator(self)
+
+        def load() -> None:
+            application.removeTranslator(translator)
+            if translator.load(f"qtbase_{self.language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+                application.installTranslator(translator)
+
+        self.changed.connect(load)
+        load()
 
     def set_language(self, language: str) -> None:
         """Speak another language from now on ("en" or "ja")."""

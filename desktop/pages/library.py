@@ -37,7 +37,7 @@ class ManualsModel(QAbstractTableModel):
         super().__init__()
         self._look = look
         self.manuals: tuple[Manual, ...] = ()
-        look.texts.changed.connect(self._reset)
+        look.texts.changed.connect(self._retranslate)
 
     def show_manuals(self, manuals: Sequence[Manual]) -> None:
         """Show these manuals."""
@@ -70,8 +70,11 @@ class ManualsModel(QAbstractTableModel):
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
-    def _reset(self) -> None:
-        self.show_manuals(self.manuals)
+    def _retranslate(self) -> None:
+        last = len(COLUMNS) - 1
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, last)
+        if self.manuals:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.manuals) - 1, last))
 
 
 class LibraryPage(QWidget):
@@ -88,6 +91,7 @@ class LibraryPage(QWidget):
         self._look, self._reading, self._looking = look, reading, looking
         self.process = process
         self._queued: list[Path] = []
+        self._last_folder = Path.home()
         self._embeddings_wanted = False
         self.model = ManualsModel(look)
         self.table = self._table()
@@ -152,10 +156,9 @@ class LibraryPage(QWidget):
 
     def remove_selected(self) -> None:
         """Ask whether to remove the selected manual, and remove it."""
-        rows = self.table.selectionModel().selectedRows()
-        if not rows:
+        manual, texts = self._selected_manual(), self._look.texts
+        if manual is None:
             return
-        manual, texts = self.model.manuals[rows[0].row()], self._look.texts
         box = QMessageBox(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.NoIcon)
@@ -225,15 +228,20 @@ class LibraryPage(QWidget):
 
     def _open(self, dialog: QFileDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda names: self.import_paths([Path(name) for name in names]))
+        dialog.setDirectory(str(self._last_folder))
+        dialog.filesSelected.connect(self._chosen)
         dialog.open()
 
+    def _chosen(self, names: list[str]) -> None:
+        self._last_folder = Path(names[0]).parent
+        self.import_paths([Path(name) for name in names])
+
     def _show(self, holdings: Holdings) -> None:
-        selected = self.table.selectionModel().selectedRows()
-        row = selected[0].row() if selected else -1
+        selected = self._selected_manual()
         self.model.show_manuals(holdings.manuals)
-        if 0 <= row < len(holdings.manuals):
-            self.table.selectRow(row)
+        for row, manual in enumerate(holdings.manuals):
+            if selected is not None and manual.id == selected.id:
+                self.table.selectRow(row)
         have = bool(holdings.manuals)
         self.table.setVisible(have)
         self._empty.setVisible(not have)
@@ -243,6 +251,10 @@ class LibraryPage(QWidget):
             self._summary.say("library.summary_none")
         self._selected()
         self.holdings_known.emit(holdings)
+
+    def _selected_manual(self) -> Manual | None:
+        rows = self.table.selectionModel().selectedRows()
+        return self.model.manuals[rows[0].row()] if rows else None
 
     def _selected(self) -> None:
         self.remove_button.setEnabled(self.table.selectionModel().hasSelection())

@@ -26,6 +26,7 @@ class ImportPanel(QFrame):
         layout.setContentsMargins(18, 14, 14, 14)
         layout.addWidget(self._progress())
         layout.addWidget(self._result())
+        look.texts.changed.connect(self._say_figures)
         self.hide()
 
     def begin(self) -> None:
@@ -63,20 +64,15 @@ class ImportPanel(QFrame):
         self._progress_part.hide()
         title = "stopped" if report.cancelled else "done" if report.passages else "nothing_new"
         self._title.say(f"library.report_{title}")
-        key, values = duration(report.seconds)
-        self._figures.say(
-            "library.report_figures",
-            manuals=report.manuals,
-            passages=f"{report.passages:,}",
-            unchanged=report.unchanged,
-            time=self._look.texts(key, **values),
-        )
+        self._say_figures()
         self._figures.show()
         self._words.setVisible(bool(report.passages))
         self._skipped_title.say("library.report_skipped", n=len(report.skipped))
         self._skipped_title.setVisible(bool(report.skipped))
         self.skipped.clear()
-        self.skipped.addItems([f"{one.path}\n{one.reason}" for one in report.skipped])
+        self.skipped.addItems(
+            [one.reason if one.path in one.reason else f"{one.path}\n{one.reason}" for one in report.skipped]
+        )
         self.skipped.setVisible(bool(report.skipped))
         self.skipped.setFixedHeight(min(len(report.skipped), 4) * 46 + 8)
         icon = ("warn", "refusal") if report.skipped or report.cancelled else ("check", "good")
@@ -143,6 +139,17 @@ class ImportPanel(QFrame):
         layout.addWidget(self.skipped)
         self._result_part.hide()
         return self._result_part
+
+    def _say_figures(self) -> None:
+        if self.report is not None:
+            key, values = duration(self.report.seconds)
+            self._figures.say(
+                "library.report_figures",
+                manuals=self.report.manuals,
+                passages=f"{self.report.passages:,}",
+                unchanged=self.report.unchanged,
+                time=self._look.texts(key, **values),
+            )
 
     def _stop(self) -> None:
         self._cancel.setEnabled(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from desktop.folders import Folders
+from desktop.looking import Holdings
 from desktop.window import Window
 
 LONG = 120_000
@@ -115,6 +117,21 @@ def test_a_manual_is_removed_only_after_a_yes(window: Window, qtbot: QtBot) -> N
     answer(window, "Remove")
     qtbot.waitUntil(lambda: not window.library.model.manuals, timeout=LONG)
     assert window.library._empty.isVisible()
+
+
+def test_the_selection_stays_with_its_manual_and_goes_with_it(window: Window, qtbot: QtBot) -> None:
+    loaded(window, qtbot)
+    page, (manual,) = window.library, window.library.model.manuals
+    other = replace(manual, id=manual.id + 1, title="Another")
+    page._show(Holdings((manual, other)))
+    page.table.selectRow(1)
+    page._show(Holdings((other,)))
+    assert page._selected_manual() == other
+    window._look.texts.set_language("ja")
+    assert page._selected_manual() == other
+    page._show(Holdings((manual,)))
+    assert page._selected_manual() is None
+    assert not page.remove_button.isEnabled()
 
 
 def answer(window: Window, words: str) -> None:

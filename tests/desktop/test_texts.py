@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QApplication
 
 from agent.records import Level
 from desktop.texts import LANGUAGES, Texts, catalogue
@@ -63,3 +65,14 @@ def test_the_language_changes_while_the_window_is_open() -> None:
     texts.set_language("ja")
     texts.set_language("ja")
     assert said == ["質問"]
+
+
+def test_qts_own_words_follow_the_language(qapp: QApplication) -> None:
+    texts = Texts("ja")
+    try:
+        texts.translate_qt(qapp)
+        assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "キャンセル"
+        texts.set_language("en")
+        assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "Cancel"
+    finally:
+        texts.set_language("en")
