@@ -7,6 +7,7 @@ the evidence itself. It knows nothing of Qt.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,16 @@ class Answering:
         self._folders, self._model, self._threads = folders, model, threads
         self._library: Library | None = None
         self._engine: Engine | None = None
+        self._may_answer = threading.Event()
+        self._may_answer.set()
+
+    def hold(self) -> None:
+        """Let questions wait until `release`: the first manuals are on their way. Both are called on any thread."""
+        self._may_answer.clear()
+
+    def release(self) -> None:
+        """Let questions be answered."""
+        self._may_answer.set()
 
     def start_engine(self) -> EngineReady:
         """Load the model; where it can't be loaded, questions are answered without it."""
@@ -61,6 +72,10 @@ class Answering:
         cancelled: Callable[[], bool],
     ) -> Answer:
         """Answer one question. Raises TebikiError with a sentence for the user."""
+        if not self._may_answer.is_set():
+            while not (self._may_answer.wait(0.1) or cancelled()):
+                pass
+            self.library_changed()
         return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled)
 
     def warm(self) -> None:

@@ -89,8 +89,9 @@ class Window(QMainWindow):
             self.library.refresh()
         else:
             primers = [primer for pack in self._packs for primer in pack.primers]
-            self.library.import_paths(primers)
             if primers:
+                self._answering.hold()
+                self.library.import_paths(primers)
                 self.message.show_message(self._look.texts("library.first"))
             self.library.refresh()
 
@@ -200,6 +201,8 @@ class Window(QMainWindow):
         self.process.progressed.connect(self._show_work)
         self.process.finished.connect(self._show_work)
         self.process.failed.connect(self._show_work)
+        self.process.finished.connect(self._answering.release)
+        self.process.failed.connect(self._answering.release)
 
     def _action(self, name: str, keys: tuple[str, ...]) -> QAction:
         action = QAction(self)

@@ -43,6 +43,23 @@ def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window:
     assert source.body.document().firstBlock().isValid()
 
 
+def test_a_question_asked_while_the_first_manuals_come_waits_for_them(window: Window, qtbot: QtBot) -> None:
+    window._embedding_tried = True  # no background work here
+    window._answering.hold()
+    window.ask.ask(QUESTION)
+    qtbot.wait(300)
+    assert window.ask.turns[0].state.phase == "waiting"
+    window.process.finished.emit(None)
+    qtbot.waitUntil(lambda: window.ask.turns[0].state.phase == "answered", timeout=30000)
+
+
+def test_a_question_that_waits_can_be_stopped(window: Window, qtbot: QtBot) -> None:
+    window._answering.hold()
+    window.ask.ask(QUESTION)
+    window.ask.stop()
+    qtbot.waitUntil(lambda: not window.ask.turns[0].state.running)
+
+
 def test_a_row_of_a_table_is_shown_with_the_tables_header(window: Window, qtbot: QtBot) -> None:
     ask(window, qtbot, QUESTION)
     citation = window.ask.turns[0].state.citations[0]
