@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy
 
 from desktop.look import Look
 from desktop.widgets.controls import Picture, Words
@@ -23,11 +23,12 @@ class StatusLine(QFrame):
         row.setSpacing(8)
         row.addWidget(self.library)
         row.addSpacing(14)
-        row.addWidget(self.work)
-        row.addStretch(1)
+        row.addWidget(self.work, 1)
         row.addWidget(self.model)
         row.addSpacing(14)
         row.addWidget(Picture(look, "offline", "good", 15))
         row.addWidget(offline)
         for words in (self.library, self.model, self.work, offline):
             words.setWordWrap(False)
+        # In a narrow window the least lasting of the facts is cut, not the last of them.
+        self.work.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
