@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.records import Answer, Citation, ExamResult
 from index.records import Hit, ImportReport, Manual
+
+if TYPE_CHECKING:
+    from index.library_pack import PackContents, PackReport
 
 Json = dict[str, Any]
 
@@ -29,6 +32,23 @@ def import_json(report: ImportReport) -> Json:
 def manual_json(manual: Manual) -> Json:
     """One manual of `tebiki library list --json`; `id` is what `library remove` takes."""
     return {**asdict(manual), "id": str(manual.id)}
+
+
+def pack_json(contents: PackContents) -> Json:
+    """`tebiki library export --json`."""
+    return {
+        "name": contents.name,
+        "made_at": contents.made_at,
+        "manuals": [asdict(manual) for manual in contents.manuals],
+        "passages": contents.passages,
+        "bytes": contents.bytes,
+        "signer": contents.signer.fingerprint,
+    }
+
+
+def pack_report_json(report: PackReport) -> Json:
+    """`tebiki library import --json`."""
+    return asdict(report)
 
 
 def hit_json(hit: Hit) -> Json:

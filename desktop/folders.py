@@ -20,6 +20,11 @@ class Folders:
     data: Path
     domains: Path
 
+    @property
+    def keys(self) -> Path:
+        """Holds the key that signs library packs, and whose packs are accepted."""
+        return self.data / "keys"
+
 
 def default_data() -> Path:
     """The platform's folder for this user's application data (on Linux `$XDG_DATA_HOME/tebiki`); not made here."""

@@ -52,3 +52,19 @@ class DiskFull(TebikiError):
 
 class EmbedderMissing(TebikiError):
     """The model for search by meaning, or what runs it, is not installed; search by words works without."""
+
+
+class KeyUnusable(TebikiError):
+    """A signing key, or the list of trusted signers, can't be read or written."""
+
+
+class LibraryPackRefused(TebikiError):
+    """A library pack is damaged, its signature is wrong, its signer is not trusted, or it is from a newer version."""
+
+
+class JobMissing(TebikiError):
+    """No import job of that number is kept, or none is left to resume."""
+
+
+class ManualsGone(TebikiError):
+    """The folder or drive that an import reads from went away; the job waits for it."""

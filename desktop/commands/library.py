@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from desktop.commands import packs
 from desktop.commands.importing import progress_shown
 from desktop.contract import manual_json
 from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from index.library import Library
 
 app = typer.Typer(help="List, remove, verify and rebuild the library.", no_args_is_help=True)
+packs.register(app)
 
 
 class NoSuchManual(TebikiError):
