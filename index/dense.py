@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from index.database import State
-from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
+from index.derived import Pointer, damage, intact, new_folder, read_pointer, sums_of, sweep, sync, write_pointer
 from index.records import Language
 from index.store import Store
 
@@ -64,6 +63,11 @@ class Dense:
         self._gone = np.asarray(store.removed_since(since), np.int64)
         self._seen = state
 
+    def is_current(self, store: Store) -> bool:
+        """Whether the file, if there is one, can be used."""
+        pointer = read_pointer(self._path)
+        return self._fits(pointer, store) if pointer is not None else not self._path.exists()
+
     def bring_up(self, store: Store, *, anew: bool = False) -> None:
         """Make the file anew where it is missing, broken, from elsewhere or far behind; wants the writer's lock."""
         if anew:
@@ -73,7 +77,7 @@ class Dense:
         beyond = sum(len(keys) for keys, _ in self._parts) - filed
         if not anew and self._pointer is not None and beyond <= max(_TAIL, filed // 10):
             return
-        if anew or self._pointer is not None or beyond > _TAIL:
+        if anew or self._path.exists() or beyond > _TAIL:
             self._build(store)
 
     def search(self, query: Vectors, top: int, *, language: Language | None = None) -> list[tuple[int, float]]:
@@ -104,17 +108,22 @@ class Dense:
         return sorted(set(held.tolist()) - set(self._gone.tolist()))
 
     def damage(self, store: Store) -> list[str]:
-        """What the file says otherwise than the store, a sentence each; [] too while there is no file."""
+        """What is wrong with the file, or otherwise than in the store, a sentence each; [] too while there is no file.
+        Reads all of it, a little at a time."""
+        found = damage(self._path, "embedding matrix")
+        if found:
+            return found
         self.follow(store)
-        vectors = {passage: bytes_ for _, passage, _, bytes_ in store.vectors_after(0)}
-        if self.passages() != sorted(vectors):
-            return ["The embedding matrix does not hold the passages that have embeddings: rebuild the library."]
+        places: dict[int, tuple[Vectors, int]] = {}
         for keys, rows in self._parts:
-            for passage, row in zip(keys["passage"].tolist(), rows, strict=True):
-                if passage in vectors and row.astype("<f4").tobytes() != vectors[passage]:
-                    return [
-                        f"The embedding of passage {passage} in the matrix is not the stored one: rebuild the library."
-                    ]
+            places.update((id_, (rows, at)) for at, id_ in enumerate(keys["passage"].tolist()))
+        held = 0
+        for _, passage, _, vector in store.vectors_after(0):
+            if passage not in places or _row(*places[passage]) != vector:
+                return [f"The embedding of passage {passage} in the matrix is not the stored one: rebuild the library."]
+            held += 1
+        if held != len(self.passages()):
+            return ["The embedding matrix holds passages that have no embedding: rebuild the library."]
         return []
 
     def close(self) -> None:
@@ -126,7 +135,7 @@ class Dense:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _fits(self, pointer: Pointer, store: Store) -> bool:
-        return pointer.maker == _maker(store) and store.knows(pointer.state)
+        return pointer.maker == _maker(store) and store.knows(pointer.state) and intact(self._folder, pointer)
 
     def _load(self, pointer: Pointer) -> None:
         folder = self._folder / pointer.folder
@@ -158,8 +167,8 @@ class Dense:
                 file.flush()
                 os.fsync(file.fileno())
         sync(folder)
-        pointer = Pointer(folder.name, state.generation, state.mark, last, _maker(store))
-        write_pointer(self._path, replace(pointer, settled=True))
+        sums = sums_of(folder)
+        write_pointer(self._path, Pointer(folder.name, state.generation, state.mark, last, _maker(store), sums=sums))
         sweep(self._folder, KIND, folder.name)
         self.follow(store)
 
@@ -174,6 +183,10 @@ def _read(rows: Iterable[tuple[int, int, Language, bytes]]) -> tuple[Keys, Vecto
         return None
     keys = np.array([(passage, language == "ja") for _, passage, language, _ in taken], _KEY)
     return keys, np.stack([np.frombuffer(vector, "<f4") for *_, vector in taken]), taken[-1][0]
+
+
+def _row(rows: Vectors, at: int) -> bytes:
+    return bytes(rows[at].astype("<f4").tobytes())
 
 
 def _joined(parts: list[tuple[Keys, Vectors]]) -> tuple[Keys, Vectors]:

@@ -1,29 +1,37 @@
 """How a derived file (word index, embedding matrix) says which state of the truth it was made from.
 
-A *pointer* is a small JSON file, replaced in one step: it names the folder that counts and the state of the store that
-the folder was built from. Whatever is not named by a pointer is rubbish of an interrupted build and is swept away.
+A *pointer* is a small JSON file, replaced in one step: it names the folder that counts, the state of the store that
+the folder was built from, and the size and SHA-256 of each file in it. Sizes are compared whenever the folder is opened
+(`intact`), sums when the library is verified (`spoiled`). Whatever is not named by a pointer is rubbish of an
+interrupted build and is swept away.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from index.database import State
 
 _FOLDER = re.compile(r"[a-z]+-[0-9a-f]+")
 
+Sums = Mapping[str, tuple[int, str]]
+"""Each file's size in bytes and SHA-256, by its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
     """`folder` lies beside the pointer file; `last` is the greatest row id taken in; `maker` is whatever must be equal
-    for the files to be usable (analyzer version, embedder); `settled` is false while the folder is being changed."""
+    for the files to be usable (analyzer version, embedder); `settled` is false while the folder is being changed, and
+    its files then are others than `sums` says."""
 
     folder: str
     generation: int
@@ -31,6 +39,7 @@ class Pointer:
     last: int
     maker: str
     settled: bool = True
+    sums: Sums = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -39,24 +48,100 @@ class Pointer:
 
 
 def read_pointer(path: Path) -> Pointer | None:
-    """The pointer in `path`; None where there is none that can be read, or it leads out of the library's folder."""
+    """The pointer in `path`; None where there is none, it is not as it was written, or it leads out of the library's
+    folder."""
     try:
-        pointer = Pointer(**json.loads(path.read_text(encoding="utf-8")))
-        fits = _FOLDER.fullmatch(pointer.folder) and isinstance(pointer.generation, int)
-    except (OSError, ValueError, TypeError, RecursionError):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if said.pop("seal") != _seal(said):
+            return None
+        said["sums"] = {str(name): (int(size), str(sum_)) for name, (size, sum_) in said["sums"].items()}
+        pointer = Pointer(**said)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return pointer if fits and isinstance(pointer.last, int) else None
+    return pointer if _FOLDER.fullmatch(pointer.folder) else None
 
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
     """Put `pointer` in place of the one before; after a power cut either is there whole."""
+    said = asdict(pointer)
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(asdict(pointer), file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(said | {"seal": _seal(said)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
     sync(path.parent)
+
+
+def sums_of(folder: Path, known: Sums | None = None) -> Sums:
+    """Size and SHA-256 of each file in `folder`. Those of `known` are taken over where the size is the same, for files
+    that are written once and never changed: damage done since then stays visible, and little is read."""
+    sums: dict[str, tuple[int, str]] = {}
+    for entry in _entries(folder):
+        size, before = entry.stat().st_size, (known or {}).get(entry.name)
+        sums[entry.name] = before if before and before[0] == size else (size, _sum(entry))
+    return sums
+
+
+def intact(parent: Path, pointer: Pointer) -> bool:
+    """Whether the folder holds just the files it should, each of the right size; cheap enough for every opening."""
+    try:
+        found = {entry.name: entry.stat().st_size for entry in _entries(parent / pointer.folder)}
+    except OSError:
+        return False
+    return not pointer.settled or found == {name: size for name, (size, _) in pointer.sums.items()}
+
+
+def spoiled(parent: Path, pointer: Pointer, *, whatever_is_there: bool = False) -> list[str]:
+    """The files that are missing, too many, or not as they were written; reads all of them. [] for a folder that is
+    being changed, unless `whatever_is_there`: then those that are still there must be as they were written."""
+    folder = parent / pointer.folder
+    if not pointer.settled and not whatever_is_there:
+        return []
+    found = {entry.name: entry for entry in _entries(folder)} if folder.is_dir() else {}
+    odd = {name for name, (_, sum_) in pointer.sums.items() if name in found and _sum(found[name]) != sum_}
+    return sorted(odd if whatever_is_there else odd | (found.keys() ^ pointer.sums.keys()))
+
+
+def damage(path: Path, what: str) -> list[str]:
+    """What is wrong with the derived files that the pointer in `path` names, a sentence each; [] too where there is no
+    pointer, for then there is nothing to rely on. `what` names them to the user."""
+    for _ in range(3):  # another process may swap or change them meanwhile
+        pointer = read_pointer(path)
+        if pointer is None:
+            return [f"{path} is not as it was written: rebuild the library."] if path.exists() else []
+        odd = spoiled(path.parent, pointer)
+        if not odd:
+            return []
+        if read_pointer(path) == pointer:
+            return [f"{path.parent / pointer.folder / name} ({what}) is damaged: rebuild the library." for name in odd]
+    return []
+
+
+def _seal(said: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _entries(folder: Path) -> list[Path]:
+    """The files that count: a lock's file says nothing, and hidden ones are the system's."""
+    return [
+        entry
+        for entry in sorted(folder.iterdir())
+        if entry.is_file() and not entry.name.startswith(".") and not entry.name.endswith("LOCK")
+    ]
+
+
+def _sum(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def new_folder(parent: Path, kind: str) -> Path:

@@ -18,7 +18,19 @@ from whoosh import fields
 
 from index import analyzer
 from index.database import State
-from index.derived import Pointer, new_folder, read_pointer, sweep, sync, write_pointer
+from index.derived import (
+    Pointer,
+    Sums,
+    damage,
+    intact,
+    new_folder,
+    read_pointer,
+    spoiled,
+    sums_of,
+    sweep,
+    sync,
+    write_pointer,
+)
 from index.ranking import Ranker
 from index.records import Language, Passage
 from index.store import Store
@@ -58,16 +70,22 @@ class Lexical:
         self._reader: Any = None
         self._ranker: Ranker | None = None
         self._heading_boost = heading_boost
+        self._sound = ""  # the folder whose files were compared with their sums, or made, here
 
     def is_current(self, store: Store) -> bool:
         """Whether the index on disk holds just the passages that the store holds now."""
         pointer = read_pointer(self._path)
-        return pointer is not None and self._can_follow(pointer, store) and self._has_all(pointer, store)
+        return (
+            pointer is not None
+            and self._can_follow(pointer, store)
+            and self._has_all(pointer, store)
+            and intact(self._folder, pointer)
+        )
 
     def bring_up(self, store: Store, *, anew: bool = False) -> None:
         """Take in what the store gained and drop what it lost since; make the index anew where that can't be done."""
         pointer = read_pointer(self._path)
-        if not anew and pointer is not None and self._can_follow(pointer, store):
+        if not anew and pointer is not None and self._can_follow(pointer, store) and intact(self._folder, pointer):
             if self._has_all(pointer, store):
                 return
             try:
@@ -89,6 +107,10 @@ class Lexical:
         terms = _rarest(ranker, analyzer.tokens(text, query=True))
         best = ranker.best(_weights(terms), top, ("language", language) if language else None)
         return [(int(self._reader.stored_fields(document)["id"]), score) for document, score in best]
+
+    def damage(self) -> list[str]:
+        """The files that are not as they were written, a sentence each; reads all of them."""
+        return damage(self._path, "word index")
 
     def ids(self) -> set[int]:
         """The ids of all passages in the index."""
@@ -125,6 +147,10 @@ class Lexical:
         return pointer.settled and store.last_passage() <= pointer.last and not store.removed_since(pointer.generation)
 
     def _follow(self, pointer: Pointer, store: Store) -> None:
+        if pointer.folder != self._sound:  # once is enough: Whoosh would merge damage into segments that look whole
+            if spoiled(self._folder, pointer, whatever_is_there=True):
+                raise _NotFollowed
+            self._sound = pointer.folder
         state = store.state()
         # A catch-up that was cut short may have put passages in already: those are dropped first.
         repair = [] if pointer.settled else [id_ for id_ in self.ids() if id_ > pointer.last]
@@ -136,7 +162,7 @@ class Lexical:
         with found.reader() as reader:
             if reader.doc_count() != store.passage_count():
                 raise _NotFollowed
-        self._settle(pointer.folder, state, last)
+        self._settle(pointer.folder, state, last, pointer.sums)
 
     def _build(self, store: Store) -> None:
         self.close()
@@ -144,15 +170,17 @@ class Lexical:
         state = store.state()
         last = _write(whoosh.index.create_in(str(folder), _schema()), [], store.passages_after(0))
         self._settle(folder.name, state, last)
+        self._sound = folder.name
         sweep(self._folder, KIND, folder.name)
 
-    def _settle(self, folder: str, state: State, last: int) -> None:
+    def _settle(self, folder: str, state: State, last: int, known: Sums | None = None) -> None:
         sync(self._folder / folder)  # Whoosh itself never has its files on the disk before it goes on
-        write_pointer(self._path, Pointer(folder, state.generation, state.mark, last, MAKER))
+        sums = sums_of(self._folder / folder, known)
+        write_pointer(self._path, Pointer(folder, state.generation, state.mark, last, MAKER, sums=sums))
 
 
 class _NotFollowed(Exception):
-    """After a catch-up the index holds other passages than the store: it was not what its pointer said."""
+    """The index is not what its pointer said: a file of it is damaged, or it holds other passages than the store."""
 
 
 def _rarest(ranker: Ranker, terms: Iterable[str]) -> list[str]:

@@ -300,7 +300,7 @@ class Library:
     def _mend(self, *, anew: bool = False) -> None:
         """Bring the derived files up where that is needed and possible; elsewhere search does with what there is."""
         with self._turn:
-            if self._lexical.is_current(self._store) and not anew:
+            if self._lexical.is_current(self._store) and self._dense.is_current(self._store) and not anew:
                 return
             if self._store.read_only:
                 self._derive_elsewhere()

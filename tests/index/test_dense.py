@@ -111,6 +111,9 @@ def test_whatever_is_wrong_with_the_file_the_store_has_the_vectors(store: Store,
     matrix = Dense(tmp_path)
     matrix.follow(store)
     assert matrix.passages() == list(range(1, 41))
+    assert bool(matrix.damage(store)) == (wrong != "other vectors")
+    matrix.bring_up(store)
+    assert matrix.passages() == list(range(1, 41))
     assert matrix.damage(store) == []
 
 
