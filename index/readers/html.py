@@ -7,16 +7,20 @@ preformatted text are kept as what they are. How single elements are read stands
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
-from index.readers.html_furniture import is_first_word, is_furniture, is_last_word
+from index.readers.html_furniture import is_directory, is_first_word, is_furniture, is_last_word
+from index.readers.html_marks import part_glued_marks
+from index.readers.html_meta import page_meta
 from index.readers.html_page import PageWalk
 from index.readers.html_text import line_of
 from index.readers.inline import fold_to_line
-from index.records import Document
+from index.recognise import is_book_title
+from index.records import Document, DocumentSection
 
 _TITLE_JOINS = re.compile(r"\s+[-–—|:»«·]\s+|\s*[|»«｜]\s*|:\s+")
 
@@ -28,7 +32,7 @@ _EMPTY_ELEMENT = re.compile(r"<(a|b|dd|div|dt|em|i|li|p|script|span|strong|td|th
 
 def read_html(markup: str, source: str) -> Document:
     """The page as a document, its sections in reading order; none where the page is only navigation."""
-    tree = LexborHTMLParser(_closed(markup))
+    tree = LexborHTMLParser(part_glued_marks(_closed(markup)))
     body = tree.body or tree.root
     if body is None:
         return Document(source, source, "en", ())
@@ -39,21 +43,47 @@ def read_html(markup: str, source: str) -> Document:
     title, site = _split_title(full_title, masthead, first_heading)
     title = title or first_heading or source.rsplit("/", 1)[-1]
     assembly = Assembly()
-    PageWalk(assembly, source.rsplit("/", 1)[-1], title, page_length).read(body)
+    walk = PageWalk(assembly, source.rsplit("/", 1)[-1], title, page_length)
+    walk.read(body)
     while is_last_word(assembly.last()):
         assembly.drop_last()
-    found = assembly.sections()
-    above = ""
-    if len(found) > 1 and not found[0].heading and _is_header_line(found[0].text):
-        above = max((line for line in found[0].text.split("\n") if not line.startswith("[")), key=len, default="")
-        found = found[1:]
-    elif found and is_first_word(found[0].text):
-        found = found[1:]
+    found, above = _without_opening(assembly.sections())
+    lines = [line for section in found for line in section.text.split("\n")]
+    if is_directory((title, first_heading), lines, walk.links, walk.linked):
+        found = ()
+    found, book = _without_book(found, full_title)
+    if book and plain(title) == plain(book) and found:
+        title = found[0].heading[0]
     sections = rooted(found, title)
     root = tree.css_first("html")
     declared = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     language = language_of("\n".join(section.text for section in sections) or title, declared)
-    return Document(source, title, language, sections, _meta(tree, site, above))
+    return Document(source, title, language, sections, page_meta(tree, site, above or book))
+
+
+def _without_opening(found: tuple[DocumentSection, ...]) -> tuple[tuple[DocumentSection, ...], str]:
+    """The sections without what stands above the first heading, where that is only the maker's and the book's name
+    or what a converter put there; and the book's name."""
+    if len(found) > 1 and not found[0].heading and _is_header_line(found[0].text):
+        lines = (line for line in found[0].text.split("\n") if not line.startswith("["))
+        return found[1:], max(lines, key=len, default="")
+    if found and is_first_word(found[0].text):
+        return found[1:], ""
+    return found, ""
+
+
+def _without_book(found: tuple[DocumentSection, ...], full_title: str) -> tuple[tuple[DocumentSection, ...], str]:
+    """The sections without the book's title as their outermost heading, and that title: a page of a book may open with
+    the book's title as a heading of its own. A page whose own title it is keeps it."""
+    outermost = {section.heading[:1] for section in found}
+    if len(outermost) != 1 or any(len(section.heading) < 2 for section in found):
+        return found, ""
+    ((book,),) = outermost
+    inner = found[0].heading[1]
+    page_is_book = plain(full_title) == plain(book) and any(section.heading[1] != inner for section in found)
+    if page_is_book or not is_book_title(book):
+        return found, ""
+    return tuple(replace(section, heading=section.heading[1:]) for section in found), book
 
 
 def _closed(markup: str) -> str:
@@ -106,22 +136,3 @@ def _split_title(title: str, masthead: set[str], heading: str) -> tuple[str, str
 def _is_header_line(text: str) -> bool:
     """Whether what stands above a page's first heading is only the maker's and the book's name."""
     return len(text) < 200 and not re.search(r"[.。!?！？:：]\s|[.。!?！？:：]$", text)
-
-
-def _meta(tree: LexborHTMLParser, site: str, above: str) -> tuple[tuple[str, str], ...]:
-    """What the page says of itself: <meta name>, and the manual's title where the page's title, a link to the manual's
-    first page or the line above the first heading carries it."""
-    meta = {}
-    for node in tree.css("meta[name]"):
-        name, content = node.attributes.get("name") or "", node.attributes.get("content") or ""
-        if name.lower() not in ("viewport", "generator", "robots") and content:
-            meta[name.lower()] = fold_to_line(content)
-    if site:
-        meta.setdefault("manual", site)
-    for selector in ("link[rel=home]", "link[rel=start]", "link[rel=top]", "link[rel=contents]", "a[accesskey=h]"):
-        home = tree.css_first(selector)
-        if home is not None and home.attributes.get("title"):
-            meta.setdefault("manual", fold_to_line(home.attributes["title"] or ""))
-    if len(plain(above)) > 8:
-        meta.setdefault("manual", above)
-    return tuple(meta.items())

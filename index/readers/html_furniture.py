@@ -18,7 +18,7 @@ def words(text: str) -> frozenset[str]:
 
 _NEVER_TEXT = words(
     "script style template noscript iframe object embed svg canvas audio video map form button select input textarea "
-    "nav head link meta frameset"
+    "nav head link meta frameset noframes"
 )
 _ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar"})
 _NAMES = words(
@@ -39,6 +39,7 @@ _CONTENTS_TITLE = re.compile(
     re.IGNORECASE,
 )
 _INDEX_TITLE = re.compile(r"^\W*(general |concept |subject )?(index|索引)\W*$", re.IGNORECASE)
+_FEWEST_LINKS = 10  # a page with fewer is a short page, not a directory
 _GENERATED_OPENING = re.compile(r"^Section: [^\n]+\nUpdated: ")  # man2html
 _LAST_WORDS = re.compile(
     r"^(last (modified|updated|change)|this (document|page|manual) was (created|generated|last)|generated (by|on|with) "
@@ -115,9 +116,30 @@ def is_contents_list(node: LexborNode, before: str, file_name: str) -> bool:
     return len(links) >= 2 and here == len(links)
 
 
+def is_link_row(text: str, links: int, linked: int) -> bool:
+    """Whether a line is a row of links within the page ("A | B | C"): `links` of them, `linked` characters long."""
+    said = sum(1 for char in text if char.isalnum())
+    return links >= 3 and linked >= 0.9 * said
+
+
 def is_contents_title(text: str) -> bool:
     """Whether a line is the title of a table of contents."""
     return len(text) < 80 and _CONTENTS_TITLE.match(text) is not None
+
+
+def is_directory(titles: tuple[str, ...], lines: list[str], links: int, linked: int) -> bool:
+    """Whether a whole page only leads elsewhere: a table of contents, an alphabetical index, a list of all pages.
+
+    `titles` is what the page calls itself, `lines` what it says without its furniture; `links` is the number of links
+    in that, `linked` their characters. A page that describes what it links to is text: one looks for a command by it.
+    """
+    if links < _FEWEST_LINKS:
+        return False
+    said = sum(1 for line in lines for char in line if char.isalnum())
+    if linked >= 0.85 * said:
+        return True
+    called_index = any(_INDEX_TITLE.match(title) or is_contents_title(title) for title in titles)
+    return called_index and max(map(len, lines), default=0) < 200
 
 
 def is_first_word(text: str) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborNode
 
 from index.readers.assembly import Assembly, plain
-from index.readers.html_furniture import is_contents_list, is_contents_title, is_furniture, words
+from index.readers.html_furniture import is_contents_list, is_contents_title, is_furniture, is_link_row, words
+from index.readers.html_marks import RUN_IN_LEVELS, is_aside, is_boxed_title, is_note_title, is_only_mark, run_in_level
+from index.readers.html_nodes import anchor_in, anchor_just_before, described_in_full, first_child, next_seen
 from index.readers.html_tables import read_table
-from index.readers.html_text import before_superscript, image_text, line_of, preformatted, visit
+from index.readers.html_text import before_superscript, image_text, line_of, preformatted, term_of, visit
 from index.readers.inline import LINE, fold, verbatim
 from index.records import BlockKind
 
@@ -28,9 +30,8 @@ _NOTES = words(
     "note notes warning caution important tip hint sidebar admonition attention danger notice alert reminder"
 )
 _BUTTONS = re.compile(r"^(\[[^\[\]]{1,40}\]\s*)+$")  # images as links: [Contents] [Back] [Next]
-_RUN_IN_NUMBER = re.compile(r"^(\(\w{1,3}\)|■|\d+(\.\d+)+\.?)\s*\S")
-_RUN_IN_LEVEL = 7  # below every heading element
-_ENTRY_LEVEL = 10  # definitions stand below every heading
+_ENTRY_LEVEL = RUN_IN_LEVELS[1] + 1  # definitions stand below every heading
+_LONGEST_TERM = 160  # characters; a longer one is a sentence, and no heading
 _OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
 
 
@@ -63,9 +64,14 @@ class PageWalk:
         self._heading_text = ""
         self._links = 0  # to places on this page
         self._links_everywhere = 0
+        self.links = 0  # in all that was kept
+        self.linked = 0  # letters and digits of those
         self._linked = 0  # characters of the running text that are links within this page
         self._in_link = 0  # the link at hand
         self._skipped = 0  # an element that was read already
+        self._mark = ""  # a footnote mark on a line of its own, for the line that explains it
+        self._bare: set[int] = set()  # definition lists without a term: plain lists
+        self._run_ins: list[int] = []  # levels of the run-in headings that are open
 
     def read(self, root: LexborNode) -> None:
         """Walk all below `root`."""
@@ -111,7 +117,9 @@ class PageWalk:
         elif tag == "br":
             self._inline.append(LINE)
         elif tag == "a":
-            self._links_everywhere += "href" in attributes
+            if "href" in attributes:
+                self._links_everywhere += 1
+                self._count_link(node)
             if (attributes.get("href") or "").startswith("#"):
                 self._links += 1
                 self._in_link = node.mem_id
@@ -123,9 +131,11 @@ class PageWalk:
             self._flush()
         elif tag in _BLOCKS or tag in ("dd", "blockquote"):
             self._flush()
+            if tag == "dd" and node.parent is not None and node.parent.mem_id in self._bare:
+                self._begin_item(node)
             if tag in ("div", "aside", "section", "blockquote") and _is_note(attributes):
                 self._groups.append(_Group(node.mem_id, "note"))
-            elif tag == "p" and not self._groups:
+            elif tag in ("p", "div") and not self._groups:
                 self._run_in(node)
         return True
 
@@ -147,14 +157,14 @@ class PageWalk:
         self._inline.clear()
         links, linked, everywhere = self._links, self._linked, self._links_everywhere
         self._links = self._linked = self._links_everywhere = 0
-        if not text or (links >= 3 and linked >= 0.9 * len(text) - 2 * links):
-            return
-        if everywhere and _BUTTONS.match(text):
+        if not text or is_link_row(text, links, linked) or (everywhere and _BUTTONS.match(text)):
             return
         if not self._groups:
-            self._assembly.add("paragraph", text, anchor=self._anchor)
+            self._paragraph(text)
             return
         group = self._groups[-1]
+        if group.kind == "note" and group.lines and plain(group.lines[-1]) == plain(text):
+            group.lines.pop()  # the icon of a note says what its title says
         outermost = self._groups[0] if group.kind == "list" else group
         for number, line in enumerate(text.split("\n")):
             lead = group.lead if not number else ""
@@ -163,14 +173,30 @@ class PageWalk:
         group.indent += " " * len(group.lead) if group.kind == "list" else ""
         group.lead = ""
 
+    def _paragraph(self, text: str) -> None:
+        mark, self._mark = self._mark, ""
+        if is_only_mark(text):
+            self._mark = text
+        elif not mark and is_boxed_title(text):
+            self._begin_run_in(text, self._anchor)
+        else:
+            self._assembly.add("paragraph", f"{mark} {text}" if mark else text, anchor=self._anchor)
+
     def _spill(self) -> None:
         """What the open groups hold becomes blocks; the groups stay open."""
         self._flush()
+        if self._mark:  # a footnote mark that nothing followed
+            self._assembly.add("paragraph", self._mark, anchor=self._anchor)
+            self._mark = ""
         for group in self._groups:
             if group.lines:
                 self._assembly.add(group.kind, "\n".join(group.lines), group.header, anchor=self._anchor)
                 group.lines = []
                 group.header = 0
+
+    def _count_link(self, link: LexborNode) -> None:
+        self.links += 1
+        self.linked += sum(1 for char in link.text() if char.isalnum())
 
     def _end_groups(self, node: int) -> None:
         while any(group.node == node for group in self._groups):
@@ -190,10 +216,11 @@ class PageWalk:
 
     def _heading(self, node: LexborNode, tag: str) -> bool:
         text = line_of(node)
-        own = _anchor_in(node)
+        own = anchor_in(node)
         if self._groups and self._groups[-1].kind == "note":
             self._flush()
-            self._groups[-1].lines.extend([text] if text else [])
+            self._inline.append(text)
+            self._flush()
             return False
         self._end_all()
         self._drop_contents_title()
@@ -203,29 +230,35 @@ class PageWalk:
             if not self._headings and plain(text) == self._title:
                 level = 0
             self._headings += 1
+            self._run_ins.clear()
             self._assembly.heading(level, text, own or self._anchor)
             self._anchor = None
         return False
 
     def _run_in(self, paragraph: LexborNode) -> None:
         """A paragraph that opens with a bold line which has an id, or a number, of its own: that line is a heading."""
-        node = _first_child(paragraph)
+        node = first_child(paragraph)
         holder = node
         anchor = node.attributes.get("id") or node.attributes.get("name") if node is not None else None
         while node is not None and node.tag in ("a", "span") and not (node.text() or "").strip():
-            node = holder = _next(node)  # an empty anchor before the bold words
+            node = holder = next_seen(node)  # an empty anchor before the bold words
         if node is not None and node.tag == "a":
-            node = _first_child(node)
+            node = first_child(node)
         if node is None or holder is None or node.tag not in ("b", "strong"):
             return
         text = line_of(node)
-        if line_of(holder) != text or not 2 < len(text) <= 160 or not (anchor or _RUN_IN_NUMBER.match(text)):
+        if line_of(holder) != text or not 2 < len(text) <= _LONGEST_TERM or not (anchor or run_in_level(text)):
             return
-        following = _next(holder)
+        following = next_seen(holder)
         if following is None or following.tag == "br":
             self._drop_contents_title()
-            self._assembly.heading(_RUN_IN_LEVEL, text, anchor or self._anchor)
+            self._begin_run_in(text, anchor or self._anchor)
             self._skipped = holder.mem_id
+
+    def _begin_run_in(self, text: str, anchor: str | None) -> None:
+        level = run_in_level(text, tuple(self._run_ins)) or RUN_IN_LEVELS[0]
+        self._run_ins = [*(each for each in self._run_ins if each < level), level]
+        self._assembly.heading(level, text, anchor)
 
     # Code and tables
 
@@ -242,6 +275,8 @@ class PageWalk:
         self._spill()
         if table is None:
             return True
+        for link in node.css("a[href]"):
+            self._count_link(link)
         if table.caption:
             self._assembly.add("paragraph", table.caption, anchor=self._anchor)
         self._assembly.add("table", table.text, table.header, anchor=self._anchor)
@@ -251,20 +286,32 @@ class PageWalk:
 
     def _open_list(self, node: LexborNode, tag: str) -> bool:
         self._flush()
-        if is_contents_list(node, self._assembly.last() or self._heading_text, self._file_name):
+        if is_contents_list(node, self._line_before(), self._file_name):
             self._drop_contents_title()
             return False
-        if tag == "dl":
+        if tag == "dl" and node.css_first("dt") is not None:
             return True
+        if tag == "dl":
+            self._bare.add(node.mem_id)
         start = node.attributes.get("start") or "1"
         counter = (int(start) if start.isdecimal() else 1) if tag == "ol" else None
         inner = self._groups[-1].indent + "  " * (self._groups[-1].kind == "list") if self._groups else ""
         self._groups.append(_Group(node.mem_id, "list", counter=counter, indent=inner))
         return True
 
+    def _line_before(self) -> str:
+        """What stands just before the element at hand: a term or an item that waits for it, a block, or the heading."""
+        if self._groups and (waiting := self._groups[-1].lines[-1:] or [self._groups[-1].lead]) != [""]:
+            return waiting[0].strip(" -:")
+        return self._assembly.last() or self._heading_text
+
     def _drop_contents_title(self) -> None:
         """Take back the title of a table of contents that has just been left out."""
-        if is_contents_title(self._assembly.last()):
+        group = self._groups[-1] if self._groups else None
+        if group is not None and is_contents_title((group.lines[-1] if group.lines else group.lead).strip(" -:")):
+            group.lead = ""
+            group.lines = group.lines[:-1]
+        elif is_contents_title(self._assembly.last()):
             self._assembly.drop_last()
 
     def _begin_item(self, node: LexborNode) -> None:
@@ -281,7 +328,7 @@ class PageWalk:
         """A term begins a definition, which ends with the next term of the same list. A term without text only
         indents: what follows it goes on with the definition before."""
         self._flush()
-        term = line_of(node)
+        term = term_of(node)
         if not term:
             return True
         holder = node.parent.mem_id if node.parent is not None else 0
@@ -290,73 +337,27 @@ class PageWalk:
             self._groups[-1].header = len(self._groups[-1].lead) - 2
             return False
         self._end_groups(holder)
-        anchor = _anchor_in(node) or (self._anchor if _anchor_just_before(node) else None)
+        if is_note_title(term):
+            self._spill()
+            self._groups.append(_Group(holder, "note", lines=[term]))
+            return False
+        anchor = anchor_in(node) or (self._anchor if anchor_just_before(node) else None)
         self._spill()
-        own = anchor is not None and self._is_long(node) and not any(group.own_section for group in self._groups)
+        own = (
+            len(term) <= _LONGEST_TERM
+            and not is_aside(term)
+            and not any(group.own_section for group in self._groups)
+            and described_in_full(node, _OWN_SECTION)
+        )
         if own:
             self._assembly.heading(_ENTRY_LEVEL, term, anchor)
         self._anchor = anchor or self._anchor
-        self._groups.append(
-            _Group(
-                holder, "definition", lead=f"{term.rstrip(':： ')}: ", header=len(term.rstrip(":： ")), own_section=own
-            )
-        )
+        term = term.rstrip(":： ")
+        self._groups.append(_Group(holder, "definition", lead=f"{term}: ", header=len(term), own_section=own))
         return False
 
     def _open_definition(self, holder: int) -> bool:
         return bool(self._groups) and self._groups[-1].kind == "definition" and self._groups[-1].node == holder
-
-    def _is_long(self, term: LexborNode) -> bool:
-        """Whether the description that follows a term is long enough for a section of its own."""
-        length = 0
-        node = term.next
-        while node is not None:
-            if node.tag == "dt" and node.text().strip():
-                break
-            if node.is_element_node:
-                text = "".join(node.text().split())
-                length += sum(2 if char > "\u3000" else 1 for char in text[:1000])
-            if length >= _OWN_SECTION:
-                return True
-            node = node.next
-        return False
-
-
-def _first_child(node: LexborNode) -> LexborNode | None:
-    """The first thing in an element that can be seen: an element, or text that is not blank."""
-    child = node.child
-    return child if child is None or not _is_blank(child) else _next(child)
-
-
-def _next(node: LexborNode) -> LexborNode | None:
-    following = node.next
-    while following is not None and _is_blank(following):
-        following = following.next
-    return following
-
-
-def _is_blank(node: LexborNode) -> bool:
-    return not node.is_element_node and not (node.is_text_node and (node.text_content or "").strip())
-
-
-def _anchor_in(node: LexborNode) -> str | None:
-    """The id that an element carries itself or that stands in it."""
-    for each in (node, *node.css("[id], a[name]")):
-        attributes = each.attributes
-        found = attributes.get("id") or attributes.get("name")
-        if found and "indexterm" not in (attributes.get("class") or ""):
-            return found
-    return None
-
-
-def _anchor_just_before(node: LexborNode) -> bool:
-    """Whether an element with an id, and no text, stands right before this one."""
-    before = node.prev
-    while before is not None and before.is_text_node and not (before.text_content or "").strip():
-        before = before.prev
-    return (
-        before is not None and before.is_element_node and not before.text().strip() and _anchor_in(before) is not None
-    )
 
 
 def _is_note(attributes: dict[str, str | None]) -> bool:

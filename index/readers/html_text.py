@@ -5,14 +5,13 @@ Knows nothing of blocks and sections.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from selectolax.lexbor import LexborNode
 
-from index.readers.inline import LINE, fold_to_line
+from index.readers.html_marks import opens_with_footnote_mark
+from index.readers.inline import LINE, fold, fold_to_line
 
-_FOOTNOTE_MARK = re.compile(r"^\s*[#※*†‡注\[(]")
 _BLOCKS = frozenset(
     {"p", "div", "li", "dt", "dd", "br", "tr", "td", "th", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"}
 )
@@ -53,13 +52,23 @@ def before_superscript(node: LexborNode) -> str:
     """What to put before a superscript: a space before a footnote mark, so that `job#1` stays the word `job`; a caret
     before an exponent, so that 2 to the 10th doesn't become 210."""
     text = node.text()
-    if _FOOTNOTE_MARK.match(text) or node.css_first("a"):
+    if opens_with_footnote_mark(text) or node.css_first("a"):
         return " "
     return "^" if text.strip().isdecimal() else ""
 
 
 def line_of(root: LexborNode) -> str:
     """All text in an element, on one line."""
+    return fold_to_line(_text_of(root))
+
+
+def term_of(root: LexborNode) -> str:
+    """The text of a term on one line: what stands on lines of its own are several spellings, so a comma joins them."""
+    lines = fold(_text_of(root)).split("\n")
+    return " ".join([*(line if line.endswith((",", "、")) else f"{line}," for line in lines[:-1]), lines[-1]])
+
+
+def _text_of(root: LexborNode) -> str:
     pieces: list[str] = []
 
     def enter(node: LexborNode) -> bool:
@@ -79,7 +88,7 @@ def line_of(root: LexborNode) -> str:
             pieces.append(LINE)
 
     visit(root, enter, leave)
-    return fold_to_line("".join(pieces))
+    return "".join(pieces)
 
 
 def preformatted(root: LexborNode) -> str:
