@@ -34,6 +34,8 @@ CORPORA = (
     Corpus("postgresql-doc-15", "usr/share/doc/postgresql-doc-15/html", "en"),
     Corpus("debian-reference-ja", "usr/share/debian-reference", "ja"),
     Corpus("aptitude-doc-ja", "usr/share/doc/aptitude/html/ja", "ja"),
+    Corpus("debian-policy", "usr/share/doc/debian-policy", "en"),
+    Corpus("developers-reference-ja", "usr/share/developers-reference", "ja"),
     Corpus("debian-handbook", "usr/share/doc/debian-handbook/html/en-US", "en"),
 )
 

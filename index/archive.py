@@ -1,17 +1,21 @@
 """Looks into ZIP archives without trusting them.
 
-Comes in: the path of a ZIP file. Goes out: its entries under names that are safe and readable, or the bytes of one
-entry. Refused are names that lead out of the archive, archives that unpack to too much, and encrypted entries.
-Knows nothing of what kinds of files are manuals.
+Comes in: a ZIP file, or what is built as one (an EPUB), by its path or its bytes. Goes out: its entries under names
+that are safe and readable, or the bytes of one entry. Refused are names that lead out of the archive, archives that
+unpack to too much, and encrypted entries. Knows nothing of what kinds of files are manuals.
 """
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from index.charset import is_plausible
 from index.errors import ManualUnreadable
@@ -23,6 +27,11 @@ LARGEST_UNPACKED = 4 * 1024**3  # bytes, all entries together
 MOST_ENTRIES = 100_000
 LARGEST_RATIO = 200  # unpacked to packed; HTML reaches about 20
 _RATIO_COUNTS_FROM = 64 * 1024**2  # bytes unpacked; below that a ratio harms nobody
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, OverflowError, RuntimeError, ValueError),
+)
+"""What zipfile raises for a broken archive; NotImplementedError, for a method it does not know, is a RuntimeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +42,122 @@ class Entry:
     size: int
 
 
-def entries(path: Path) -> tuple[list[Entry], list[Skipped]]:
-    """The files in a ZIP, and those refused with the reason. Raises ManualUnreadable where the whole ZIP is refused."""
-    found: list[Entry] = []
-    refused: list[Skipped] = []
-    with _open(path) as archive:
-        infos = [info for info in archive.infolist() if not info.is_dir()]
-        _check_whole(path, infos)
+class Archive:
+    """An open archive, as a context manager. `shown` names it in errors and `kind` says what it is meant to be.
+
+    Raises ManualUnreadable: gone, damaged, or one that would unpack to more than any manual does.
+    """
+
+    def __init__(self, file: Path | BinaryIO, shown: str, kind: str = "ZIP file") -> None:
+        self._shown = shown
+        self._kind = kind
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except FileNotFoundError as error:
+            raise ManualUnreadable(
+                f"{shown} is gone; check that the folder or drive is still there and import it again."
+            ) from error
+        except _BROKEN as error:
+            raise ManualUnreadable(
+                f"{shown} can't be opened as {_a(kind)} ({_plain(error)}); download it again."
+            ) from error
+        infos = [info for info in self._zip.infolist() if not info.is_dir()]
+        try:
+            self._check_whole(infos)
+        except ManualUnreadable:
+            self._zip.close()
+            raise
+        self._infos: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
-            name = readable_name(info)
-            shown = f"{path}!/{name}"
-            reason = _refusal(info, name, shown)
+            self._infos.setdefault(readable_name(info), info)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read afterwards."""
+        self._zip.close()
+
+    def entries(self) -> tuple[list[Entry], list[Skipped]]:
+        """The files in the archive, and those refused with the reason."""
+        found: list[Entry] = []
+        refused: list[Skipped] = []
+        for name, info in self._infos.items():
+            reason = self._refusal(info, name)
             if reason:
-                refused.append(Skipped(shown, reason))
+                refused.append(Skipped(f"{self._shown}!/{name}", reason))
             else:
                 found.append(Entry(name, info.file_size))
-    return found, refused
+        return found, refused
 
-
-def read_entry(path: Path, name: str, limit: int) -> bytes:
-    """The bytes of the entry that `entries` gave under this name. Raises ManualUnreadable: gone, damaged, encrypted, or
-    more than `limit` bytes when unpacked, whatever its header claims."""
-    shown = f"{path}!/{name}"
-    with _open(path) as archive:
-        info = next((each for each in archive.infolist() if readable_name(each) == name), None)
+    def read(self, name: str, limit: int) -> bytes:
+        """The bytes of the entry that `entries` gave under this name. Raises ManualUnreadable: gone, damaged,
+        encrypted, or more than `limit` bytes when unpacked, whatever its header claims."""
+        shown = f"{self._shown}!/{name}"
+        info = self._infos.get(name)
         if info is None:
-            raise ManualUnreadable(f"{shown} is no longer in the ZIP file; import it again.")
-        reason = _refusal(info, name, shown)
+            raise ManualUnreadable(f"{shown} is no longer in the {self._kind}; import it again.")
+        reason = self._refusal(info, name)
         if reason:
             raise ManualUnreadable(reason)
         try:
-            with archive.open(info) as packed:
+            with self._zip.open(info) as packed:
                 data = packed.read(limit + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-        ) as error:
+        except _BROKEN as error:
             raise ManualUnreadable(
-                f"{shown} is damaged inside the ZIP file ({error}); download the ZIP file again."
+                f"{shown} is damaged inside the {self._kind} ({_plain(error)}); download the {self._kind} again."
             ) from error
-    if len(data) > limit:
-        raise ManualUnreadable(
-            f"{shown} unpacks to more than {limit // 1024**2} MiB, the limit for such a file; "
-            "split it and import the parts."
-        )
-    return data
+        if len(data) > limit:
+            raise ManualUnreadable(
+                f"{shown} unpacks to more than {limit // 1024**2} MiB, the limit for such a file; "
+                "split it and import the parts."
+            )
+        return data
+
+    def _check_whole(self, infos: list[zipfile.ZipInfo]) -> None:
+        if len(infos) > MOST_ENTRIES:
+            raise ManualUnreadable(
+                f"{self._shown} holds {len(infos)} files, and {MOST_ENTRIES} is the limit for {_a(self._kind)}; "
+                "unpack it and import the folder."
+            )
+        unpacked = sum(info.file_size for info in infos)
+        packed = max(1, sum(info.compress_size for info in infos))
+        if unpacked > LARGEST_UNPACKED or (unpacked > _RATIO_COUNTS_FROM and unpacked > packed * LARGEST_RATIO):
+            raise ManualUnreadable(
+                f"{self._shown} would unpack to {unpacked // 1024**2} MiB from {packed // 1024**2} MiB, which no "
+                "manual does; if you trust it, unpack it and import the folder."
+            )
+
+    def _refusal(self, info: zipfile.ZipInfo, name: str) -> str:
+        shown = f"{self._shown}!/{name}"
+        if name.startswith("/") or re.match(r"^[A-Za-z]:", name) or ".." in name.split("/"):
+            return (
+                f"{shown} has a name that leads out of the {self._kind}; "
+                "if you trust it, unpack it and import the folder."
+            )
+        if info.flag_bits & _ENCRYPTED:
+            return (
+                f"{shown} is protected with a password; unpack the {self._kind} with the password "
+                "and import the folder."
+            )
+        return ""
+
+
+def entries(path: Path) -> tuple[list[Entry], list[Skipped]]:
+    """The files in a ZIP, and those refused with the reason. Raises ManualUnreadable where the whole ZIP is refused."""
+    with Archive(path, str(path)) as archive:
+        return archive.entries()
+
+
+def read_entry(path: Path, name: str, limit: int) -> bytes:
+    """The bytes of one entry, as `Archive.read` gives them, where only one is wanted."""
+    with Archive(path, str(path)) as archive:
+        return archive.read(name, limit)
 
 
 def readable_name(info: zipfile.ZipInfo) -> str:
@@ -108,35 +183,10 @@ def _has_japanese(name: str) -> bool:
     return re.search(r"[\u3041-\u30ff\u4e00-\u9fff]", name) is not None
 
 
-def _open(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except FileNotFoundError as error:
-        raise ManualUnreadable(
-            f"{path} is gone; check that the folder or drive is still there and import it again."
-        ) from error
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise ManualUnreadable(f"{path} can't be opened as a ZIP file ({error}); download it again.") from error
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'AEIO' else 'a'} {kind}"
 
 
-def _check_whole(path: Path, infos: list[zipfile.ZipInfo]) -> None:
-    if len(infos) > MOST_ENTRIES:
-        raise ManualUnreadable(
-            f"{path} holds {len(infos)} files, and {MOST_ENTRIES} is the limit for a ZIP file; "
-            "unpack it and import the folder."
-        )
-    unpacked = sum(info.file_size for info in infos)
-    packed = max(1, sum(info.compress_size for info in infos))
-    if unpacked > LARGEST_UNPACKED or (unpacked > _RATIO_COUNTS_FROM and unpacked > packed * LARGEST_RATIO):
-        raise ManualUnreadable(
-            f"{path} would unpack to {unpacked // 1024**2} MiB from {packed // 1024**2} MiB, which no manual does; "
-            "if you trust it, unpack it and import the folder."
-        )
-
-
-def _refusal(info: zipfile.ZipInfo, name: str, shown: str) -> str:
-    if name.startswith("/") or re.match(r"^[A-Za-z]:", name) or ".." in name.split("/"):
-        return f"{shown} has a name that leads out of the ZIP file; if you trust it, unpack it and import the folder."
-    if info.flag_bits & _ENCRYPTED:
-        return f"{shown} is protected with a password; unpack the ZIP file with the password and import the folder."
-    return ""
+def _plain(error: BaseException) -> str:
+    """The first line of what a library says of a broken file: it may quote the file's own bytes."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

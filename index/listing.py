@@ -14,13 +14,14 @@ from pathlib import Path, PurePosixPath
 
 from index.archive import entries
 from index.errors import ManualUnreadable, NothingToImport
+from index.natural_order import natural_order
 from index.reading import PAGES, READABLE, kind_of
 from index.records import Skipped
 
 _NOT_READ = {
     **dict.fromkeys((".doc", ".dot", ".rtf", ".odt", ".wpd", ".jtd"), "save it as DOCX or PDF"),
     **dict.fromkeys((".xls", ".xlsx", ".xlsm", ".ods", ".ppt", ".pptx", ".odp", ".ps", ".djvu"), "save it as PDF"),
-    **dict.fromkeys((".chm", ".hlp", ".mht", ".mhtml", ".epub", ".mobi", ".azw3"), "convert it to HTML or PDF"),
+    **dict.fromkeys((".chm", ".hlp", ".mht", ".mhtml", ".mobi", ".azw3"), "convert it to HTML or PDF"),
     **dict.fromkeys(
         (".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".lzh", ".cab"), "unpack it and import the folder"
     ),
@@ -35,7 +36,7 @@ class Candidate:
 
     `source` is its path relative to what the user gave (or its name), `root` the absolute path the user gave, `size`
     its (unpacked) bytes. `group` is the key of its manual: the folder that pages lie in directly (for a ZIP
-    "zip path!/folder"), or the file itself for a PDF, a DOCX, or a page given by itself.
+    "zip path!/folder"), or the file itself for an EPUB, a PDF, a DOCX, or a page given by itself.
     """
 
     path: Path
@@ -78,7 +79,7 @@ def _nothing(paths: Sequence[Path], skipped: list[Skipped]) -> str:
     if len(skipped) == 1:
         return skipped[0].reason
     shown = ", ".join(str(path) for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
-    kinds = ", ".join(sorted(suffix[1:].upper() for suffix in (".html", ".pdf", ".docx", ".md", ".txt", _ZIP)))
+    kinds = ", ".join(sorted(suffix[1:].upper() for suffix in (".html", ".epub", ".pdf", ".docx", ".md", ".txt", _ZIP)))
     if not skipped:
         what = shown or "The list of paths"
         return f"{what} holds no file of a kind that is read ({kinds}); choose the manual's folder or file."
@@ -93,7 +94,7 @@ def _list_folder(root: Path) -> Iterator[Candidate | Skipped]:
         folder = waiting.pop()
         try:
             status = folder.stat()
-            children = sorted(folder.iterdir(), key=lambda child: _natural(child.name))
+            children = sorted(folder.iterdir(), key=lambda child: natural_order(child.name))
         except OSError as error:
             yield Skipped(str(folder), f"{folder} can't be looked into ({error.strerror}); check that you may read it.")
             continue
@@ -135,7 +136,7 @@ def _list_zip(path: Path, prefix: str, root: Path) -> Iterator[Candidate | Skipp
         yield Skipped(str(path), str(error))
         return
     yield from refused
-    for entry in sorted(found, key=lambda entry: _natural(entry.name)):
+    for entry in sorted(found, key=lambda entry: natural_order(entry.name)):
         name = PurePosixPath(entry.name)
         if any(_is_silent(part) or part == "__MACOSX" for part in name.parts):
             continue
@@ -153,16 +154,10 @@ def _list_zip(path: Path, prefix: str, root: Path) -> Iterator[Candidate | Skipp
 def _not_read(shown: str, kind: str) -> Skipped:
     if kind == _ZIP:
         return Skipped(shown, f"{shown} is a ZIP file inside a ZIP file; unpack the outer one and import the folder.")
-    mend = _NOT_READ.get(kind, "export it as HTML, PDF, DOCX, Markdown or text")
+    mend = _NOT_READ.get(kind, "export it as HTML, EPUB, PDF, DOCX, Markdown or text")
     what = f"a {kind[1:].upper()} file" if kind else "a file without a suffix"
     return Skipped(shown, f"{shown} is {what}, which is not read; {mend}.")
 
 
 def _is_silent(name: str) -> bool:
     return name.startswith(".") or name.lower() == "thumbs.db" or _BACKUP.search(name) is not None
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts page2 before page10."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]

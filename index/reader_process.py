@@ -80,20 +80,24 @@ class ReaderProcess:
                     pipe.close()
 
     def _ask(self, request: bytes, shown: str) -> dict[str, Any]:
-        child = self._running()
-        assert child.stdin is not None
-        try:
-            child.stdin.write(request)
-            child.stdin.flush()
-        except (
-            OSError
-        ):  # it ended between two files (out of memory, or somebody killed it): that is no fault of this one
-            self.close()
-            child = self._running()
+        """Hand the request to a child. One that ended between two files (out of memory, or somebody killed it) is no
+        fault of this file and is replaced once; a second that ends before it takes the request is named with it."""
+        code = 0
+        for _ in range(2):
+            child = self._running(shown)
             assert child.stdin is not None
-            child.stdin.write(request)
-            child.stdin.flush()
-        return self._await(child, shown)
+            try:
+                child.stdin.write(request)
+                child.stdin.flush()
+            except OSError:
+                self.close()
+                code = child.returncode
+                continue
+            return self._await(child, shown)
+        raise ManualUnreadable(
+            f"{shown} was not read, as the reader ended twice before it ({_cause(code)}); free some memory and "
+            "import it again."
+        )
 
     def _await(self, child: subprocess.Popen[bytes], shown: str) -> dict[str, Any]:
         deadline = time.monotonic() + self._seconds
@@ -134,26 +138,32 @@ class ReaderProcess:
             self.close()
             raise ManualUnreadable(f"{shown} needs more memory to read than is allowed; split it into smaller files.")
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self, shown: str) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self.close()
         home = str(Path(__file__).resolve().parent.parent)
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-        child = subprocess.Popen(
-            [sys.executable, "-m", "index.reader_worker", str(self._memory), str(self._seconds + _GRACE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        )
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "index.reader_worker", str(self._memory), str(self._seconds + _GRACE)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            )
+        except OSError as error:  # the system is out of memory or processes: no fault of the library
+            raise ManualUnreadable(
+                f"{shown} was not read: the process that reads manuals can't be started ({error.strerror}); "
+                "close other programs and import it again."
+            ) from error
         answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=_collect, args=(child, answers), daemon=True).start()
         self._child, self._answers = child, answers
-        self._await_start(child)
+        self._await_start(child, shown)
         return child
 
-    def _await_start(self, child: subprocess.Popen[bytes]) -> None:
+    def _await_start(self, child: subprocess.Popen[bytes], shown: str) -> None:
         """Wait until the child has loaded: that time is not the file's."""
         try:
             if self._answers.get(timeout=_START):
@@ -162,8 +172,8 @@ class ReaderProcess:
             pass
         self.close()
         raise ManualUnreadable(
-            f"The process that reads manuals did not start (status {child.returncode}); check the memory limit "
-            f"({self._memory // 1024**2} MiB) and that the program is installed whole."
+            f"{shown} was not read: the process that reads manuals did not start (status {child.returncode}); check "
+            f"the memory limit ({self._memory // 1024**2} MiB) and that the program is installed whole."
         )
 
 

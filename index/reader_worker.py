@@ -20,6 +20,7 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from index.archive import Archive
 from index.document_json import line, to_json
 from index.errors import ManualUnreadable
 
@@ -66,7 +67,6 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bool]:
 
 
 def _read(request: dict[str, Any], shown: str) -> list[Any]:
-    from index.archive import read_entry
     from index.reading import LARGEST_BINARY, LARGEST_TEXT, PAGES, kind_of, read_bytes, read_file
 
     path, entry, source = Path(request["path"]), request["entry"], request["source"]
@@ -75,7 +75,25 @@ def _read(request: dict[str, Any], shown: str) -> list[Any]:
     if entry is None:
         return to_json(read_file(path, source))
     limit = LARGEST_TEXT if kind_of(entry) in PAGES else LARGEST_BINARY
-    return to_json(read_bytes(read_entry(path, entry, limit), source, shown))
+    return to_json(read_bytes(_archive(path).read(entry, limit), source, shown))
+
+
+_open: dict[tuple[str, int, int], Archive] = {}  # at most one: files of an archive come one after the other
+
+
+def _archive(path: Path) -> Archive:
+    """The archive, open: reading the directory of 20,000 entries anew for each of them would take hours."""
+    try:
+        state = path.stat()
+        key = (str(path), state.st_mtime_ns, state.st_size)
+    except OSError:
+        key = (str(path), 0, 0)  # opening it names the reason
+    if key not in _open:
+        for old in _open.values():
+            old.close()
+        _open.clear()
+        _open[key] = Archive(path, str(path))
+    return _open[key]
 
 
 def _take_over_output() -> BinaryIO:

@@ -17,17 +17,19 @@ from index.records import Document
 
 MEBIBYTE = 1024 * 1024
 LARGEST_TEXT = 64 * MEBIBYTE  # HTML, Markdown and text; the longest real manual page met is under 2 MiB
-LARGEST_BINARY = 512 * MEBIBYTE  # PDF and DOCX
+LARGEST_BINARY = 512 * MEBIBYTE  # PDF, DOCX and EPUB
+_STRAY_CONTROLS = 2  # control characters that any text may hold: one in a file of a line is no sign of binary data
 
 HTML = frozenset({".html", ".htm", ".xhtml", ".xht", ".shtml"})
 MARKDOWN = frozenset({".md", ".markdown"})
 TEXT = frozenset({".txt", ".text"})
 PDF = frozenset({".pdf"})
 DOCX = frozenset({".docx"})
+EPUB = frozenset({".epub"})
 PAGES = HTML | MARKDOWN | TEXT
-"""Kinds whose files in one folder make up one manual together; a PDF or DOCX is one by itself."""
+"""Kinds whose files in one folder make up one manual together; a PDF, DOCX or EPUB is one by itself."""
 
-READABLE: frozenset[str] = PAGES | PDF | DOCX
+READABLE: frozenset[str] = PAGES | PDF | DOCX | EPUB
 """Suffixes of the kinds that are read, lower case. Each is also read with .gz behind it."""
 
 
@@ -72,7 +74,7 @@ def read_bytes(data: bytes, source: str, shown: str) -> Document:
     reader = _READERS.get(kind_of(source))
     if reader is None:
         raise ManualUnreadable(
-            f"{shown} is of a kind that is not read; export it as HTML, PDF, DOCX, Markdown or text."
+            f"{shown} is of a kind that is not read; export it as HTML, EPUB, PDF, DOCX, Markdown or text."
         )
     return reader(data, source, shown)
 
@@ -100,7 +102,7 @@ def _text(data: bytes, shown: str) -> str:
     decoded = decode(data)
     sample = decoded.text[:100_000]
     control = sum(1 for char in sample if (char < " " and char not in "\t\n\r\f\v\x1b\x08\x1a") or char == "\x7f")
-    if control > 0.01 * len(sample) or decoded.damaged > 0.02 * len(decoded.text):
+    if control > _STRAY_CONTROLS + 0.01 * len(sample) or decoded.damaged > 0.02 * len(decoded.text):
         raise ManualUnreadable(f"{shown} holds binary data, not text; check that it is the file you meant.")
     if not decoded.text.strip():
         raise ManualUnreadable(f"{shown} holds only blanks; export or download it again.")
@@ -137,10 +139,17 @@ def _docx(data: bytes, source: str, shown: str) -> Document:
     return read_docx(data, source, shown)
 
 
+def _epub(data: bytes, source: str, shown: str) -> Document:
+    from index.readers.epub import read_epub
+
+    return read_epub(data, source, shown)
+
+
 _READERS: dict[str, Callable[[bytes, str, str], Document]] = {
     **dict.fromkeys(HTML, _html),
     **dict.fromkeys(MARKDOWN, _markdown),
     **dict.fromkeys(TEXT, _plain),
     **dict.fromkeys(PDF, _pdf),
     **dict.fromkeys(DOCX, _docx),
+    **dict.fromkeys(EPUB, _epub),
 }

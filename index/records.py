@@ -62,7 +62,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """A book of the library, as it is listed and removed: the pages of one folder, or one PDF or DOCX."""
+    """A book of the library, as it is listed and removed: the pages of one folder, or one PDF, DOCX or EPUB."""
 
     id: int
     title: str
@@ -150,7 +150,8 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import did. `manuals`, `sections`, `passages` count what was added or replaced; `unchanged` counts files
-    that the library already held; `embedded` counts embeddings made; `seconds` is wall time."""
+    that the library already held; `embedded` counts embeddings made; `seconds` is wall time; `cancelled` is true where
+    files are left. `job` is the import's number in the library; `reason` says why it could not go on, and the mend."""
 
     manuals: int
     sections: int
@@ -160,14 +161,20 @@ class ImportReport:
     embedded: int
     skipped: tuple[Skipped, ...]
     cancelled: bool = False
+    job: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
     """Where an import is: `stage` in order "listing", "reading", "indexing", "embedding"; `done` of `total` units
-    (files, then passages); `current` names the file at hand."""
+    (files, then passages); `current` names the file at hand. Files differ in size: `weight` of `weight_total` says
+    better how far it is (in bytes of HTML that cost as much). `job` is the import's number in the library."""
 
     stage: Literal["listing", "reading", "indexing", "embedding"]
     done: int
     total: int
     current: str = ""
+    weight: float = 0.0
+    weight_total: float = 0.0
+    job: int = 0

@@ -74,10 +74,10 @@ class TestFolders:
         assert (sources(found), skipped) == (["a.html"], [])
 
     def test_kinds_that_look_like_manuals_are_named_with_the_mend(self, tmp_path: Path) -> None:
-        for name in ("a.html", "old.doc", "ports.xls", "help.chm", "book.epub"):
+        for name in ("a.html", "old.doc", "ports.xls", "help.chm", "book.mobi"):
             write(tmp_path / name)
         skipped = list_candidates([tmp_path])[1]
-        assert [Path(each.path).name for each in skipped] == ["book.epub", "help.chm", "old.doc", "ports.xls"]
+        assert [Path(each.path).name for each in skipped] == ["book.mobi", "help.chm", "old.doc", "ports.xls"]
         assert "is a DOC file, which is not read; save it as DOCX or PDF" in skipped[2].reason
 
     def test_a_compressed_page_is_read_as_the_page_it_is(self, tmp_path: Path) -> None:

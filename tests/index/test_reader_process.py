@@ -166,3 +166,25 @@ def test_a_document_survives_the_pipe(manual: Path) -> None:
 def test_a_limit_too_small_for_the_reader_itself_is_said(manual: Path) -> None:
     with ReaderProcess(memory=1024**2) as reader, pytest.raises(ManualUnreadable, match="check the memory limit"):
         reader.read(list_candidates([manual])[0][0])
+
+
+@posix
+def test_a_reader_that_ends_again_and_again_is_the_files_reason_not_the_librarys(
+    manual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = tmp_path / "ends-at-once"
+    ending.write_text("#!/bin/sh\nexec <&-\necho '{\"ready\":true}'\n")
+    ending.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(ending))
+    candidate = list_candidates([manual])[0][0]
+    with ReaderProcess() as reader:
+        for _ in range(3):
+            with pytest.raises(ManualUnreadable, match=r"a\.html (was not read|brought the reader down)"):
+                reader.read(candidate)
+
+
+@posix
+def test_a_reader_that_can_not_be_started_is_said_for_the_file(manual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(manual / "no-such-program"))
+    with ReaderProcess() as reader, pytest.raises(ManualUnreadable, match=r"a\.html was not read: the process"):
+        reader.read(list_candidates([manual])[0][0])
