@@ -19,8 +19,10 @@ SEAL = "seal"
 _OF_FILE = (
     "SELECT name, source, digest, bytes, title, language, meta, added_at FROM files WHERE id = ?",
     "SELECT ordinal, heading, anchor, page, start, text, blocks FROM sections WHERE file_id = ? ORDER BY ordinal",
-    'SELECT s.ordinal, p.ordinal, p.start, p."end", p.context FROM passages p JOIN sections s ON s.id = p.section_id'
-    " WHERE s.file_id = ? ORDER BY s.ordinal, p.ordinal",
+    """
+    SELECT s.ordinal, p.ordinal, p.start, p."end", p.context FROM sections s JOIN passages p ON p.section_id = s.id
+    WHERE s.file_id = ? ORDER BY s.ordinal, p.ordinal
+    """,
 )
 _OF_CATALOGUE = (
     "SELECT id, group_key, title, language, product, version, root FROM manuals ORDER BY id",
