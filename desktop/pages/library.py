@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -13,19 +13,23 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QMenu,
     QMessageBox,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.folders import Folders
 from desktop.import_process import ImportProcess
 from desktop.look import Look
 from desktop.looking import Holdings, Looking
+from desktop.pages.library_packs import LibraryPacks
 from desktop.tasks import Lane
 from desktop.view_models.library_rows import COLUMNS, NUMBERS, cell
 from desktop.widgets.controls import Button, Picture, Words
 from desktop.widgets.import_panel import ImportPanel
+from index.library_pack import SUFFIX
 from index.reading import READABLE
 from index.records import ImportReport, Manual
 
@@ -85,7 +89,9 @@ class LibraryPage(QWidget):
     done = Signal(str)
     holdings_known = Signal(object)
 
-    def __init__(self, look: Look, reading: Lane, looking: Looking, process: ImportProcess) -> None:
+    def __init__(
+        self, look: Look, folders: Folders, reading: Lane, packing: Lane, looking: Looking, process: ImportProcess
+    ) -> None:
         super().__init__()
         self.setObjectName("page")
         self._look, self._reading, self._looking = look, reading, looking
@@ -93,6 +99,7 @@ class LibraryPage(QWidget):
         self._queued: list[Path] = []
         self._last_folder = Path.home()
         self._embeddings_wanted = False
+        self.packs = LibraryPacks(look, folders, packing, self)
         self.model = ManualsModel(look)
         self.table = self._table()
         self.panel = ImportPanel(look)
@@ -110,6 +117,8 @@ class LibraryPage(QWidget):
         process.progressed.connect(self._progressed)
         process.finished.connect(self._finished)
         process.failed.connect(self._failed)
+        self.packs.changed.connect(self._library_changed)
+        self.packs.problem.connect(self.problem)
         self._show(Holdings(()))
 
     # What the window asks of the page
@@ -120,7 +129,10 @@ class LibraryPage(QWidget):
         self._reading.run(lambda _: looking.holdings(), done=self._show, failed=self._trouble)
 
     def import_paths(self, paths: Sequence[Path]) -> None:
-        """Import files and folders; they wait their turn while another import runs."""
+        """Import files and folders; they wait their turn while another import runs. Packs are asked about, each."""
+        for pack in (path for path in paths if path.suffix.lower() == SUFFIX):
+            self.packs.look_into(pack)
+        paths = [path for path in paths if path.suffix.lower() != SUFFIX]
         if not paths:
             return
         if self.process.running:
@@ -140,7 +152,7 @@ class LibraryPage(QWidget):
 
     def choose_files(self) -> None:
         """Let the user choose files to import."""
-        patterns = " ".join(f"*{suffix}" for suffix in sorted({*READABLE, ".zip"}))
+        patterns = " ".join(f"*{suffix}" for suffix in sorted({*READABLE, ".zip", SUFFIX}))
         dialog = QFileDialog(
             self, self._look.texts("library.choose_files"), "", f"{self._look.texts('library.kinds')} ({patterns})"
         )
@@ -187,9 +199,24 @@ class LibraryPage(QWidget):
         row = QHBoxLayout()
         row.addLayout(words, 1)
         row.addWidget(self.remove_button)
+        row.addWidget(self._more())
         row.addWidget(Button(look, "library.import_folder", "folder", clicked=self.choose_folder))
         row.addWidget(Button(look, "library.import_files", "import", "primary", clicked=self.choose_files))
         return row
+
+    def _more(self) -> Button:
+        button = Button(self._look, "packs.more", "more")
+        button.clicked.connect(lambda: self._more_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 4))))
+        return button
+
+    def _more_menu(self) -> QMenu:
+        texts, menu = self._look.texts, QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(texts("packs.import")).triggered.connect(lambda: self.packs.choose())
+        export = menu.addAction(texts("packs.export"))
+        export.setEnabled(bool(self.model.manuals))
+        export.triggered.connect(lambda: self.packs.export())
+        return menu
 
     def _table(self) -> QTableView:
         table = QTableView()
