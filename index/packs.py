@@ -17,11 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
 from index.errors import PackInvalid
+from index.recognise import Recogniser, recogniser_of
 from index.records import Language
 
 MANIFEST = "pack.toml"
 
-_KEYS = {"id", "name", "product", "primers", "banks", "samples"}
+_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise"}
 _LANGUAGES = get_args(Language)
 
 
@@ -35,7 +36,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A domain pack. `name` is by language; `primers` are folders to import, `banks` files of exam questions."""
+    """A domain pack. `name` is by language; `primers` are folders to import, `banks` files of exam questions;
+    `recognisers` say which of the product's manuals a file belongs to, in the order in which they are tried."""
 
     id: str
     name: dict[str, str]
@@ -44,6 +46,7 @@ class Pack:
     primers: tuple[Path, ...]
     banks: tuple[Path, ...]
     samples: tuple[Sample, ...]
+    recognisers: tuple[Recogniser, ...] = ()
 
 
 def list_packs(domains: Path) -> list[Pack]:
@@ -71,6 +74,9 @@ def load_pack(folder: Path) -> Pack:
         [[samples]]                            any number
         language = "en"
         question = "..."
+        [[recognise]]                          any number; index/recognise.py says how they are used
+        on = "title"
+        pattern = '^(?P<product>Example) Version (?P<version>\\d+)'
 
     Raises PackInvalid, naming the file and the reason.
     """
@@ -107,6 +113,7 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
         primers=primers,
         banks=banks,
         samples=tuple(_sample(sample) for sample in _list(data, "samples")),
+        recognisers=tuple(recogniser_of(rule) for rule in _list(data, "recognise")),
     )
 
 
