@@ -68,6 +68,11 @@ class Database:
             raise
         return cls(db, path, read_only=read_only)
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For modules that keep tables of their own in the file; writing goes through `transaction`."""
+        return self._db
+
     def close(self) -> None:
         """Give the file back. Calling it twice does nothing more."""
         self._db.close()
@@ -111,8 +116,17 @@ class Database:
             yield f"Row {row} of {table} belongs to a row of {parent} that is not there."
 
     @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written inside is kept as a whole or, where it fails, not at all; costs one write through to disk."""
+        with self._writing():
+            yield
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction; what fails in it leaves the file as it was."""
+        """One transaction, or a part of the one around it; what fails in it leaves the file as it was."""
+        if self._db.in_transaction:
+            yield
+            return
         if self.read_only:
             raise errors.LibraryUnwritable(
                 f"{self.path.parent} can't be written: copy the library to a folder of your own."

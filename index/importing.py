@@ -1,28 +1,29 @@
 """Manuals in, passages in the library: lists the files, reads each in a child process, cuts it, and stores it.
 
-Comes in: paths. Goes out: a report, and a library in which every file reported done is searchable. What files hold is
-the readers' business, how they are cut that of passages.py, and how they are found the library's.
+Comes in: paths, or a job that was left unfinished. Goes out: a report, and a library in which every file reported done
+is searchable. What files hold is the readers' business, how they are cut that of passages.py, into which manual they go
+that of editions.py, and how they are found the library's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import hashlib
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from functools import partial
+from itertools import groupby
+from pathlib import Path
 
 from index import errors, passages
-from index.archive import readable_name
+from index.editions import Editions, describe
+from index.jobs import FileState, Jobs, Waiting
 from index.library import Library
 from index.listing import Candidate, list_candidates
-from index.manual_facts import facts_of
 from index.reader_process import ReaderProcess
-from index.records import Document, ImportProgress, ImportReport, Skipped
-from index.store import StoredFile
+from index.reading import PAGES, kind_of
+from index.records import Document, ImportProgress, ImportReport, PassageSpan, Skipped
 from index.writer_lock import WriterLock
 
 Progress = Callable[[ImportProgress], None]
@@ -31,17 +32,16 @@ Cancelled = Callable[[], bool]
 REFRESH_SECONDS = 5.0
 """How long a stored file waits until search finds it, while an import runs."""
 
+PATIENCE = 2.0
+"""Seconds to wait for another writer: filling in embeddings writes for moments, an import is not waited for."""
 
-@dataclass
-class _Tally:
-    """What the report will say, as it grows."""
+GROUP_SECONDS = 0.25
+GROUP_FILES = 64
+"""Files go into the library a few at a time, as each transaction waits for the disk; at most so late, or so many."""
 
-    manuals: set[int] = field(default_factory=set)
-    sections: int = 0
-    passages: int = 0
-    unchanged: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    cancelled: bool = False
+_PER_FILE = 4_000
+_PER_BYTE = {".pdf": 1.0, ".docx": 1.0, ".epub": 1.0}
+"""What a file costs beside the bytes of its pages, in bytes of HTML."""
 
 
 def import_manuals(
@@ -54,27 +54,99 @@ def import_manuals(
 ) -> ImportReport:
     """Bring manuals into the library in `library_folder`, which is made if there is none.
 
-    Each file is stored in one transaction, in place of the version held before; `progress` with stage "reading" and
-    `done` = n means that the first n files are stored (or unchanged, or skipped with a reason) whatever happens next.
-    A file whose content the library already holds under that name in that manual is left alone, also if the whole
-    manual was moved to another folder. Files that vanished from a folder stay in the library: remove the manual, or its
-    new version, by hand. When `cancelled()` turns true the import ends after the file at hand and keeps what it stored.
+    The import is a job in the library (see jobs.py), which can be resumed whenever and however this process ends; an
+    unfinished job of the same paths is taken up again. Files are stored a few in one transaction, each in place of the
+    version held before; `progress` with stage "reading" and `done` = n means that the first n files are stored (or
+    unchanged, or skipped with a reason) whatever happens next. A file whose content the library already holds under
+    that name in that manual is left alone, also if the whole manual was moved to another folder. Files that vanished
+    from a folder stay in the library: remove the manual, or its new version, by hand. When `cancelled()` turns true the
+    import ends after the file at hand and keeps what it stored; the job is paused.
 
     Without `wait_embeddings` passages are found by their words at once, and `Library.embed` makes the embeddings later.
     Raises NothingToImport, LibraryBusy, LibraryUnwritable, LibraryNewer, LibraryDamaged, DiskFull, and with
-    `wait_embeddings` EmbedderMissing and EmbedderMismatch. A report whose every file was skipped is not an error here.
+    `wait_embeddings` EmbedderMissing and EmbedderMismatch. A report whose every file was skipped is not an error here,
+    nor one of a drive that went away (`reason`).
     """
     began = time.monotonic()
     progress(ImportProgress("listing", 0, 0))
     candidates, skipped = list_candidates(paths)
-    tally = _Tally(skipped=list(skipped))
     with Library.create(library_folder) as library:
-        with WriterLock(library_folder, patience=2.0):
-            try:
-                _take_in(library, candidates, tally, progress, cancelled)
-            except OSError as error:
-                raise _plain(error, library_folder) from error
-        embedded = library.embed(progress, cancelled) if wait_embeddings and not tally.cancelled else 0
+        tally = _Tally()
+        with WriterLock(library_folder, patience=PATIENCE):
+            jobs = Jobs(library.store)
+            _work(library, jobs, jobs.begin(paths, candidates, skipped), tally, progress, cancelled)
+        return _report(library, tally, began, progress, cancelled, wait_embeddings)
+
+
+def resume_import(
+    library_folder: Path,
+    *,
+    job: int | None = None,
+    progress: Progress,
+    cancelled: Cancelled,
+    wait_embeddings: bool = False,
+) -> ImportReport:
+    """Go on with an unfinished job, or with all of them, the oldest first: with the files that still wait, and neither
+    listing nor looking into what is done. The report counts as unchanged what the job had done before.
+
+    Raises JobMissing where nothing is left to resume, LibraryMissing, and what `import_manuals` raises.
+    """
+    began = time.monotonic()
+    with Library.open(library_folder) as library:
+        tally = _Tally()
+        with WriterLock(library_folder, patience=PATIENCE):
+            jobs = Jobs(library.store)
+            jobs.settle()
+            ids = [each.id for each in jobs.unfinished()] if job is None else [job]
+            if not ids:
+                raise errors.JobMissing(f"No import into {library_folder} is unfinished; begin one: tebiki import PATH")
+            for id_ in ids:
+                jobs.take_up(id_)
+                earlier = jobs.job(id_)
+                tally.unchanged += earlier.stored + earlier.unchanged
+                for group, root in jobs.groups(id_):
+                    describe(library.store, group, root)  # it may have been cut short before it was told
+                _work(library, jobs, id_, tally, progress, cancelled)
+                if tally.cancelled:
+                    break
+        return _report(library, tally, began, progress, cancelled, wait_embeddings)
+
+
+@dataclass
+class _Tally:
+    """What the report will say, as it grows."""
+
+    manuals: set[int] = field(default_factory=set)
+    sections: int = 0
+    passages: int = 0
+    unchanged: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    cancelled: bool = False
+    job: int = 0
+    reason: str = ""
+
+
+def _work(library: Library, jobs: Jobs, job: int, tally: _Tally, progress: Progress, cancelled: Cancelled) -> None:
+    """Do what is left of a job, and say in the job how that ended."""
+    tally.job = job
+    run = _Run(library, jobs, job, tally, progress, cancelled)
+    try:
+        run.take_in()
+    except (errors.TebikiError, OSError) as error:
+        plain = _plain(error, library.folder) if isinstance(error, OSError) else error
+        with contextlib.suppress(errors.TebikiError, OSError):  # on a full disk; it is then paused like a killed one
+            jobs.end(job, str(plain))
+        raise plain from error
+    ended = jobs.end(job, run.reason)
+    tally.reason = tally.reason or ended.reason
+    tally.cancelled = tally.cancelled or ended.state in ("paused", "cancelled")
+    tally.skipped += jobs.skipped(job)
+
+
+def _report(
+    library: Library, tally: _Tally, began: float, progress: Progress, cancelled: Cancelled, wait_embeddings: bool
+) -> ImportReport:
+    embedded = library.embed(progress, cancelled) if wait_embeddings and not tally.cancelled else 0
     return ImportReport(
         manuals=len(tally.manuals),
         sections=tally.sections,
@@ -84,134 +156,144 @@ def import_manuals(
         embedded=embedded,
         skipped=tuple(tally.skipped),
         cancelled=tally.cancelled or (wait_embeddings and cancelled()),
+        job=tally.job,
+        reason=tally.reason,
     )
 
 
-def _take_in(
-    library: Library, candidates: Sequence[Candidate], tally: _Tally, progress: Progress, cancelled: Cancelled
-) -> None:
-    done, total = 0, len(candidates)
-    refreshed = time.monotonic()
-    try:
-        with ReaderProcess() as reader:
-            for group, members in _grouped(candidates):
-                manual = _ManualInProgress(library, group, members, tally)
-                for candidate in members:
-                    if cancelled():
-                        tally.cancelled = True
-                        manual.finish()
-                        return
-                    progress(ImportProgress("reading", done, total, candidate.source))
-                    manual.take(candidate, reader)
-                    done += 1
-                    if time.monotonic() - refreshed > REFRESH_SECONDS:
-                        library.catch_up()
-                        refreshed = time.monotonic()
-                manual.finish()
-        progress(ImportProgress("reading", done, total))
-    finally:
-        progress(ImportProgress("indexing", tally.passages, tally.passages))
-        library.catch_up()
+class _Run:
+    """A job at work: its files are read in order and stored a few at a time."""
 
+    def __init__(
+        self, library: Library, jobs: Jobs, job: int, tally: _Tally, progress: Progress, cancelled: Cancelled
+    ) -> None:
+        self.reason = ""
+        self._library, self._jobs, self._job, self._tally = library, jobs, job, tally
+        self._progress, self._cancelled = progress, cancelled
+        self._gone: dict[str, str] = {}
+        self._pending: list[_Result] = []
+        self._flushed = self._refreshed = time.monotonic()
+        self._stopped = False
+        sizes = jobs.sizes(job)
+        self._total, self._weight_total = len(sizes), sum(weight(name, size) for name, size, _ in sizes)
+        self._done = sum(done for _, _, done in sizes)
+        self._weight = sum(weight(name, size) for name, size, done in sizes if done)
 
-def _grouped(candidates: Sequence[Candidate]) -> Iterator[tuple[str, list[Candidate]]]:
-    """The candidates of each manual together, in the order in which each manual first appears."""
-    groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(candidate.group, []).append(candidate)
-    yield from groups.items()
-
-
-class _ManualInProgress:
-    """One manual of the library, new or known, while its files are taken in."""
-
-    def __init__(self, library: Library, group: str, members: Sequence[Candidate], tally: _Tally) -> None:
-        self._store = library.store
-        self._group = group
-        self._root = members[0].root
-        self._tally = tally
-        self._hashes = {candidate: digest for candidate in members if (digest := _digest(candidate))}
-        self._id = self._store.manual_of_group(group) or self._moved_here()
-        self._held = {file.name: file for file in self._store.files(self._id)} if self._id else {}
-
-    def take(self, candidate: Candidate, reader: ReaderProcess) -> None:
-        """Store one file, leave it alone if it is held as it is, or note why it can't be read."""
-        name, digest = _name(candidate), self._hashes.get(candidate, "")
-        if name in self._held and digest and self._held[name].digest == digest:
-            self._tally.unchanged += 1
-            return
+    def take_in(self) -> None:
+        """Take in the files that wait, as far as nobody stops it."""
         try:
-            document = reader.read(candidate)
+            with ReaderProcess() as reader:
+                for _, found in groupby(self._in_groups(), key=lambda each: each.candidate.group):
+                    members = list(found)
+                    candidates = [each.candidate for each in members]
+                    editions = Editions(self._library.store, self._jobs, self._job, candidates, reader.read)
+                    if not self._take_group(editions, members):
+                        return
+            self._tell()
+        finally:
+            self._progress(ImportProgress("indexing", self._tally.passages, self._tally.passages, job=self._job))
+            self._library.catch_up()
+
+    def _in_groups(self) -> list[Waiting]:
+        """The files of each manual together, in the order in which each manual first appears."""
+        groups: dict[str, list[Waiting]] = {}
+        for each in self._jobs.waiting(self._job):
+            groups.setdefault(each.candidate.group, []).append(each)
+        return [each for members in groups.values() for each in members]
+
+    def _take_group(self, editions: Editions, members: Sequence[Waiting]) -> bool:
+        """Take in the files of one manual; false where the import is to end."""
+        for each in members:
+            self._stopped = self._stopped or self._cancelled()
+            if self._stopped:
+                break
+            self._tell(each.candidate.source)
+            self._pending.append(self._result(editions, each))
+            if len(self._pending) >= GROUP_FILES or time.monotonic() - self._flushed >= GROUP_SECONDS:
+                self._flush()
+        self._flush()
+        editions.describe()
+        return not self._stopped
+
+    def _result(self, editions: Editions, each: Waiting) -> _Result:
+        candidate = each.candidate
+        if candidate.root in self._gone:
+            return _Result(each, "waiting", self._gone[candidate.root])
+        if editions.holds(candidate):
+            return _Result(each, "unchanged")
+        try:
+            document = editions.document(candidate)
         except errors.ManualUnreadable as error:
-            self._tally.skipped.append(Skipped(_shown(candidate), str(error)))
-            return
-        self._put(name, candidate, document, digest)
-
-    def finish(self) -> None:
-        """Write what all the files together say of the manual; also where none is new, as an import before may have
-        been cut short."""
-        if self._id:
-            self._store.describe_manual(self._id, facts_of(self._store.files(self._id), self._group, self._root))
-
-    def _put(self, name: str, candidate: Candidate, document: Document, digest: str) -> None:
+            if _went_away(candidate):
+                self.reason = self._gone[candidate.root] = (
+                    f"{candidate.root} is gone: connect the drive or put the folder back, "
+                    "then go on with: tebiki import --resume"
+                )
+                return _Result(each, "waiting", self.reason)
+            return _Result(each, "skipped", str(error))
         spans = [passages.split(section, document.language) for section in document.sections]
         if not any(spans):
-            self._tally.skipped.append(Skipped(_shown(candidate), f"{_shown(candidate)} holds no text."))
-            return
-        if not self._id:
-            alone = StoredFile(0, name, document.source, digest, document.title, dict(document.meta))
-            self._id = self._store.add_manual(self._group, facts_of([alone], self._group, self._root))
-        self._store.put_file(self._id, name, document, digest, candidate.size, spans)
-        self._tally.manuals.add(self._id)
+            return _Result(each, "skipped", f"{shown(candidate)} holds no text.")
+        return _Result(each, "stored", "", partial(self._put, editions, candidate, document, spans))
+
+    def _put(
+        self, editions: Editions, candidate: Candidate, document: Document, spans: Sequence[Sequence[PassageSpan]]
+    ) -> None:
+        self._tally.manuals.add(editions.put(candidate, document, spans))
         self._tally.sections += len(document.sections)
         self._tally.passages += sum(len(cuts) for cuts in spans)
 
-    def _moved_here(self) -> int | None:
-        """The manual that these files were imported as from another place, if they are the same.
+    def _flush(self) -> None:
+        """Store what was read, and have it reported done only then."""
+        if self._pending:
+            with self._library.store.transaction():
+                for each in self._pending:
+                    each.store()
+                    self._jobs.note(self._job, each.file.ordinal, each.state, each.reason)
+                self._stopped = self._stopped or not self._jobs.goes_on(self._job)
+            done = [each.file.candidate for each in self._pending if each.state != "waiting"]
+            self._done += len(done)
+            self._weight += sum(weight(each.entry or each.path.name, each.size) for each in done)
+            self._tally.unchanged += sum(each.state == "unchanged" for each in self._pending)
+            self._pending.clear()
+        self._flushed = time.monotonic()
+        if self._flushed - self._refreshed > REFRESH_SECONDS:
+            self._library.catch_up()
+            self._refreshed = time.monotonic()
 
-        The same means: no file of a shared name differs, and more than half of either side's files are shared. The
-        next edition of a manual in a folder beside it shares a few pages at most, and stays a manual of its own.
-        """
-        mine = {_name(candidate): digest for candidate, digest in self._hashes.items()}
-        for id_ in sorted({file.manual_id for file in self._store.files_with(mine.values())}):
-            theirs = {file.name: file.digest for file in self._store.files(id_)}
-            shared = mine.keys() & theirs.keys()
-            same = all(mine[name] == theirs[name] for name in shared)
-            if same and len(shared) * 2 > max(len(mine), len(theirs)):
-                self._store.move_manual(id_, self._group, self._root)
-                return id_
-        return None
+    def _tell(self, current: str = "") -> None:
+        at = ImportProgress("reading", self._done, self._total, current, self._weight, self._weight_total, self._job)
+        self._progress(at)
 
 
-def _name(candidate: Candidate) -> str:
-    """A file's name within its manual, the same whichever folder above it was given to import, and packed or not."""
-    name = PurePosixPath(candidate.entry).name if candidate.entry else candidate.path.name
-    return name[:-3] if name.lower().endswith(".gz") else name
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A file that was looked at, what came of it, and how it is stored."""
+
+    file: Waiting
+    state: FileState
+    reason: str = ""
+    store: Callable[[], None] = lambda: None
 
 
-def _shown(candidate: Candidate) -> str:
+def weight(name: str, size: int) -> float:
+    """What a file costs to read, cut and store, in bytes of HTML."""
+    kind = kind_of(name)
+    return _PER_FILE + size * (1.0 if kind in PAGES else _PER_BYTE.get(kind, 1.0))
+
+
+def shown(candidate: Candidate) -> str:
+    """The file as messages name it."""
     return f"{candidate.path}!/{candidate.entry}" if candidate.entry else str(candidate.path)
 
 
-def _digest(candidate: Candidate) -> str:
-    """What the content is recognised by; "" where it can't be had, and the reader will say why.
-
-    For a file its SHA-256. An entry of a ZIP is not unpacked here, which is left to the child process and its limits:
-    the archive's directory says its checksum and size.
-    """
+def _went_away(candidate: Candidate) -> bool:
+    """Whether not just this file but all that the user gave is gone: a drive that was pulled leaves an empty folder."""
+    root = Path(candidate.root)
     try:
-        if candidate.entry:
-            return _directory(candidate.path, candidate.path.stat().st_mtime_ns).get(candidate.entry, "")
-        with candidate.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, zipfile.BadZipFile):
-        return ""
-
-
-@lru_cache(maxsize=4)
-def _directory(path: Path, modified_ns: int) -> dict[str, str]:
-    with zipfile.ZipFile(path) as archive:
-        return {readable_name(info): f"crc32:{info.CRC:08x}:{info.file_size}" for info in archive.infolist()}
+        return not candidate.path.exists() and (not root.exists() or (root.is_dir() and not any(root.iterdir())))
+    except OSError:  # the drive answers no more
+        return True
 
 
 def _plain(error: OSError, folder: Path) -> Exception:

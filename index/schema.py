@@ -6,6 +6,7 @@ The number stands in SQLite's `user_version`. A migration that has been released
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 # Passage and embedding ids are never used twice (AUTOINCREMENT): derived files find what is new by the greatest id they
 # hold. `name` is a file's name within its manual; `source` its path as shown, which depends on the folder imported.
@@ -42,18 +43,77 @@ CREATE TABLE imports (
 );
 """
 
-_MIGRATIONS = (_FIRST,)
+# Import jobs with a row per file; folders that are watched; manuals of several versions out of one folder: `group_key`
+# is unique no more, for which SQLite wants the table made anew. `job_groups` says which manual a job made for a folder
+# (`opened`) and which one takes the pages that name no version (`leading`); both may be gone by now.
+_JOBS = """
+CREATE TABLE manuals_2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, group_key TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL,
+    product TEXT NOT NULL, version TEXT NOT NULL, root TEXT NOT NULL, added_at TEXT NOT NULL
+);
+INSERT INTO manuals_2 SELECT id, group_key, title, language, product, version, root, added_at FROM manuals;
+DELETE FROM sqlite_sequence WHERE name = 'manuals_2';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'manuals_2', seq FROM sqlite_sequence WHERE name = 'manuals';
+DROP TABLE manuals;
+ALTER TABLE manuals_2 RENAME TO manuals;
+CREATE INDEX manuals_by_group ON manuals(group_key);
+DROP TABLE imports;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, paths TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    process INTEGER NOT NULL, created_at TEXT NOT NULL, changed_at TEXT NOT NULL, waiting INTEGER NOT NULL DEFAULT 0,
+    stored INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE job_files (
+    job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL, path TEXT NOT NULL,
+    entry TEXT, source TEXT NOT NULL, root TEXT NOT NULL, group_key TEXT NOT NULL, bytes INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (job_id, ordinal)
+) WITHOUT ROWID;
+CREATE TABLE job_groups (
+    job_id INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, group_key TEXT NOT NULL,
+    opened INTEGER NOT NULL, leading INTEGER NOT NULL, PRIMARY KEY (job_id, group_key)
+) WITHOUT ROWID;
+CREATE TABLE watched (
+    path TEXT PRIMARY KEY, added_at TEXT NOT NULL, signature TEXT NOT NULL DEFAULT '',
+    missing INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+_MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_FIRST, _JOBS)
+"""Statements, or a function that is given the connection inside the step's transaction."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
     """Bring the file from schema `version` (0: empty) to the newest, one transaction a step."""
-    for number in range(version, SCHEMA_VERSION):
-        db.execute("BEGIN IMMEDIATE")
+    if version == SCHEMA_VERSION:
+        return
+    db.execute("PRAGMA foreign_keys = OFF")  # dropping a table to make it anew would take with it all that refers to it
+    try:
+        for number in range(version, SCHEMA_VERSION):
+            _step(db, number)
+    finally:
+        db.execute("PRAGMA foreign_keys = ON")
+
+
+def _step(db: sqlite3.Connection, number: int) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
         if int(db.execute("PRAGMA user_version").fetchone()[0]) == number:  # else another process was first
-            for statement in _MIGRATIONS[number].split(";"):
-                if statement.strip():
-                    db.execute(statement)
+            step = _MIGRATIONS[number]
+            if callable(step):
+                step(db)
+            else:
+                _run(db, step)
             db.execute(f"PRAGMA user_version = {number + 1}")
         db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")  # inside a transaction foreign keys can not be turned on again
+        raise
+
+
+def _run(db: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            db.execute(statement)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -58,7 +58,8 @@ class ManualFacts:
 class Store(Database):
     """One connection to a library's SQLite file; use it from one thread at a time, and close it.
 
-    Writing calls are each one transaction and raise DiskFull when the disk is; nothing of them is then kept.
+    Writing calls are each one transaction, or part of the one around them, and raise DiskFull when the disk is;
+    nothing of them is then kept.
     """
 
     # -- manuals and files --------------------------------------------------------------------------------------------
@@ -79,26 +80,32 @@ class Store(Database):
         )
         return [Manual(*row) for row in rows]
 
-    def manual_of_group(self, group: str) -> int | None:
-        """The manual that was imported from this folder or file, if any."""
-        row = self._db.execute("SELECT id FROM manuals WHERE group_key = ?", (group,)).fetchone()
-        return row[0] if row else None
+    def manuals_of_group(self, group: str) -> dict[int, str]:
+        """The manuals that were imported from this folder or file, the oldest first, and the version of each."""
+        rows = self._db.execute("SELECT id, version FROM manuals WHERE group_key = ? ORDER BY id", (storable(group),))
+        return dict(rows.fetchall())
 
     def files(self, manual_id: int) -> list[StoredFile]:
         """The files of one manual, by source."""
         return self._files("manual_id = ?", manual_id)
 
-    def files_with(self, digests: Iterable[str]) -> list[StoredFile]:
-        """The files, in any manual, whose content is one of these."""
-        return self._files("digest IN (SELECT value FROM json_each(?))", json.dumps(list(digests)))
+    def manuals_sharing(self, names: Sequence[str]) -> list[int]:
+        """The manuals more than half of whose files have one of these names, and have more than half of these names."""
+        rows = self._db.execute(
+            "SELECT manual_id FROM files GROUP BY manual_id HAVING 2 * sum(name IN (SELECT value FROM json_each(?)))"
+            " > max(count(*), ?) ORDER BY manual_id",
+            (json.dumps(list(names)), len(names)),
+        )
+        return [row[0] for row in rows]
 
     def add_manual(self, group: str, facts: ManualFacts) -> int:
         """Make an empty manual for `group` and give its id."""
+        values = (group, facts.title, facts.product, facts.version, facts.root)
         with self._writing():
             cursor = self._db.execute(
                 "INSERT INTO manuals (group_key, title, language, product, version, root, added_at)"
                 " VALUES (?, ?, 'en', ?, ?, ?, ?)",
-                (group, facts.title, facts.product, facts.version, facts.root, _now()),
+                (*map(storable, values), _now()),
             )
         return int(cursor.lastrowid or 0)
 
@@ -112,13 +119,15 @@ class Store(Database):
                     GROUP BY language ORDER BY count(*) DESC, language LIMIT 1), language)
                 WHERE id = ?
                 """,
-                (facts.title, facts.product, facts.version, facts.root, manual_id),
+                (*map(storable, (facts.title, facts.product, facts.version, facts.root)), manual_id),
             )
 
     def move_manual(self, manual_id: int, group: str, root: str) -> None:
         """Note that the manual's files lie elsewhere now."""
         with self._writing():
-            self._db.execute("UPDATE manuals SET group_key = ?, root = ? WHERE id = ?", (group, root, manual_id))
+            self._db.execute(
+                "UPDATE manuals SET group_key = ?, root = ? WHERE id = ?", (storable(group), storable(root), manual_id)
+            )
 
     def put_file(
         self,
@@ -131,7 +140,7 @@ class Store(Database):
     ) -> None:
         """Store a file, in place of the one of that name in the manual if there is one. `spans[i]` are the passages of
         `document.sections[i]`; `size` is in bytes."""
-        meta = json.dumps(dict(document.meta))
+        meta, name = json.dumps(dict(document.meta)), storable(name)
         with self._writing():
             old = self._db.execute(
                 "SELECT id FROM files WHERE manual_id = ? AND name = ?", (manual_id, name)
@@ -145,10 +154,10 @@ class Store(Database):
                 (
                     manual_id,
                     name,
-                    document.source,
+                    storable(document.source),
                     digest,
                     size,
-                    _storable(document.title),
+                    storable(document.title),
                     document.language,
                     meta,
                     _now(),
@@ -169,14 +178,6 @@ class Store(Database):
             self._db.execute("DELETE FROM manuals WHERE id = ?", (manual_id,))
             self._advance()
         return found[0]
-
-    def log_import(self, paths: Sequence[str], outcome: str, report: str) -> None:
-        """Keep one line about an import that ended: `outcome` in a word, `report` as JSON."""
-        with self._writing():
-            self._db.execute(
-                "INSERT INTO imports (ended_at, paths, outcome, report) VALUES (?, ?, ?, ?)",
-                (_now(), json.dumps(list(paths), ensure_ascii=False), outcome, report),
-            )
 
     # -- sections and passages ----------------------------------------------------------------------------------------
 
@@ -305,7 +306,7 @@ class Store(Database):
         start = 0
         for ordinal, (section, cuts) in enumerate(zip(document.sections, spans, strict=True)):
             blocks = [[block.start, block.end, block.kind, block.header] for block in section.blocks]
-            heading = json.dumps([_storable(part) for part in section.heading], ensure_ascii=False)
+            heading = json.dumps([storable(part) for part in section.heading], ensure_ascii=False)
             cursor = self._db.execute(
                 "INSERT INTO sections (file_id, ordinal, heading, anchor, page, start, text, blocks)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -316,21 +317,21 @@ class Store(Database):
                     section.anchor,
                     section.page,
                     start,
-                    _storable(section.text),
+                    storable(section.text),
                     json.dumps(blocks),
                 ),
             )
             self._db.executemany(
                 'INSERT INTO passages (section_id, ordinal, start, "end", context) VALUES (?, ?, ?, ?, ?)',
                 [
-                    (cursor.lastrowid, i, start + cut.start, start + cut.end, _storable(cut.context))
+                    (cursor.lastrowid, i, start + cut.start, start + cut.end, storable(cut.context))
                     for i, cut in enumerate(cuts)
                 ],
             )
             start += len(section.text) + len(SEPARATOR)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """`text` as SQLite can keep and cut it: NUL and lone surrogates replaced, one for one, so that offsets hold."""
     return _UNSTORABLE.sub("\ufffd", text)
 

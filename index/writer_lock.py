@@ -63,6 +63,20 @@ class WriterLock:
         return True
 
 
+def writing_process(folder: Path) -> int | None:
+    """The process that is writing this library just now, 0 for one that can't be told; None while nobody is."""
+    try:
+        file = (folder / FILE).open("r+", encoding="ascii")
+    except OSError:
+        return None
+    with file:
+        if _lock(file):
+            _unlock(file)
+            return None
+    holder = _holder(folder)
+    return int(holder) if holder.isdecimal() else 0
+
+
 def _holder(folder: Path) -> str:
     try:
         with (folder / FILE).open("rb") as file:

@@ -129,7 +129,10 @@ def test_an_import_of_nothing_readable_reports_every_file(tmp_path: Path, librar
         bring_in(library, tmp_path / "missing")
 
 
-def test_progress_goes_through_the_stages_and_names_the_file_at_hand(tmp_path: Path, library: Path) -> None:
+def test_progress_goes_through_the_stages_and_names_the_file_at_hand(
+    tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.importing.GROUP_SECONDS", 0.0)
     seen: list[ImportProgress] = []
     guide = write_manual(tmp_path / "guide")
     import_manuals(library, [guide], progress=seen.append, cancelled=lambda: False, wait_embeddings=True)
@@ -141,7 +144,10 @@ def test_progress_goes_through_the_stages_and_names_the_file_at_hand(tmp_path: P
     assert last.done == last.total > 0
 
 
-def test_a_cancelled_import_keeps_what_it_stored_and_is_taken_up_later(tmp_path: Path, library: Path) -> None:
+def test_a_cancelled_import_keeps_what_it_stored_and_is_taken_up_later(
+    tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.importing.GROUP_SECONDS", 0.0)
     guide = write_manual(tmp_path / "guide", many_pages(10, words=5))
     done: list[int] = []
     report = import_manuals(
@@ -156,7 +162,10 @@ def test_a_cancelled_import_keeps_what_it_stored_and_is_taken_up_later(tmp_path:
     assert (again.unchanged, again.manuals) == (4, 1)
 
 
-def test_a_manual_cut_short_has_its_name_and_language_all_the_same(tmp_path: Path, library: Path) -> None:
+def test_a_manual_cut_short_has_its_name_and_language_all_the_same(
+    tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.importing.GROUP_SECONDS", 0.0)
     page = "---\nmanual: 運用の手引\n---\n# {0}\n\nサービス{0}を開始するには、コマンドを実行します。\n"
     guide = write_manual(tmp_path / "guide", {f"{name}.md": page.format(name) for name in "abc"})
     done = [0]
@@ -172,6 +181,7 @@ def test_search_finds_new_files_while_the_import_still_runs(
     tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.importing.REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("index.importing.GROUP_SECONDS", 0.0)
     found: list[bool] = []
     with Library.create(library) as window:
 
