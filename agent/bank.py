@@ -6,6 +6,7 @@ are kept in the file and ignored here. It knows nothing of models, libraries or 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from agent.errors import BankInvalid
-from agent.records import Level, Question
+from agent.records import Level, Question, Split
 from index.records import Language
 
 
@@ -32,6 +33,15 @@ SITTINGS: dict[Level, Sitting] = {
     "professional": Sitting(30, 60, 0.7),
     "consultant": Sitting(30, 60, 0.7),
 }
+
+
+def split_of(key: str) -> Split:
+    """The split that everything hanging on `key` (the id of a fact, or of a section) belongs to, for good.
+
+    "study" may be trained on, "exam" never. It is decided by the key's SHA-256, so neither the order of a bank nor who
+    writes the next question moves anything from one to the other.
+    """
+    return "exam" if hashlib.sha256(key.encode("utf-8")).digest()[0] & 1 else "study"
 
 
 class _Fault(Exception):
@@ -95,6 +105,7 @@ def _question(line: str) -> Question:
         explanation=_optional(data, "explanation"),
         manual=_optional(source or {}, "manual"),
         section=_optional(source or {}, "section"),
+        split=cast(Split | None, _one_of(data, "split", get_args(Split)) if "split" in data else None),
     )
 
 

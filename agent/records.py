@@ -158,12 +158,16 @@ Event = Searching | EvidenceFound | Reading | Wrote | Stepped
 # Exams
 
 Level = Literal["engineer", "professional", "consultant"]
+Split = Literal["study", "exam"]
 Mode = Literal["closed", "rag", "agent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A single-choice exam question: four options, `answer` is the index of the right one."""
+    """A single-choice exam question: four options, `answer` is the index of the right one.
+
+    `split` says whether it may be trained on; None where the bank does not say.
+    """
 
     id: str
     lang: Language
@@ -175,6 +179,7 @@ class Question:
     explanation: str = ""
     manual: str = ""
     section: str = ""
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
