@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from index import errors
+from index import errors, sums
+from index.connection import Connection, connect
 from index.schema import SCHEMA_VERSION, migrate
 
 FILE = "library.sqlite"
@@ -34,10 +37,12 @@ class State:
 class Database:
     """One connection to a library's SQLite file; use it from one thread at a time, and close it."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    def __init__(self, connection: Connection, path: Path, *, read_only: bool, temporary: Path | None = None) -> None:
         self._db = connection
         self.path = path
         self.read_only = read_only
+        self._temporary = temporary
+        self._opened = _identity(path)
 
     @classmethod
     def open(cls, folder: Path, *, create: bool = False, read_only: bool = False) -> Self:
@@ -46,27 +51,16 @@ class Database:
         Raises LibraryMissing, LibraryNewer, LibraryDamaged, LibraryUnwritable.
         """
         path = folder / FILE
-        if create and not path.exists():
+        if not path.is_file():
+            _refuse_remains(path)
+            if not create:
+                raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
             _make_folder(folder)
             _make_file(path)
-        elif not path.is_file():
-            raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
-        # On read-only media WAL's shared memory can't be made; a library that was closed needs none.
-        mode = "ro&immutable=1" if read_only else "rwc" if create else "rw"
-        uri = f"{path.resolve().as_uri()}?mode={mode}"
-        try:
-            db = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30, factory=_Connection
-            )
-        except sqlite3.OperationalError as error:
-            raise _plain(error, path) from error
-        db.path = path
-        try:
-            _prepare(db, path, read_only=read_only)
-        except BaseException:
-            db.close()  # else a damaged file could not be moved away where open files are locked
-            raise
-        return cls(db, path, read_only=read_only)
+        if read_only:
+            db, temporary = _opened_for_reading(path)
+            return cls(db, path, read_only=True, temporary=temporary)
+        return cls(_prepared(connect(path, "rw"), back_up=True), path, read_only=False)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -76,6 +70,12 @@ class Database:
     def close(self) -> None:
         """Give the file back. Calling it twice does nothing more."""
         self._db.close()
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def is_moved(self) -> bool:
+        """Whether the file that was opened is no longer the one in the library's folder."""
+        return _identity(self.path) != self._opened
 
     # -- state --------------------------------------------------------------------------------------------------------
 
@@ -109,11 +109,7 @@ class Database:
 
     def damage(self) -> Iterator[str]:
         """What is wrong in the file itself, a sentence each."""
-        for (line,) in self._db.execute("PRAGMA integrity_check"):
-            if line != "ok":
-                yield f"SQLite finds damage in {self.path}: {line}."
-        for table, row, parent, _ in self._db.execute("PRAGMA foreign_key_check"):
-            yield f"Row {row} of {table} belongs to a row of {parent} that is not there."
+        yield from damage_of(self._db, self.path)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -131,9 +127,14 @@ class Database:
             raise errors.LibraryUnwritable(
                 f"{self.path.parent} can't be written: copy the library to a folder of your own."
             )
+        if self.is_moved():
+            raise errors.LibraryMoved(
+                f"The library in {self.path.parent} was replaced or moved while it was open: open it again."
+            )
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
+            sums.seal_catalogue(self._db)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
@@ -151,37 +152,61 @@ class Database:
         self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
 
 
-class _Connection(sqlite3.Connection):
-    """Says what SQLite could not do in the words of index/errors.py."""
-
-    path = Path(FILE)
-
-    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.DatabaseError as error:
-            raise _plain(error, self.path) from error
-
-    def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
-        try:
-            return super().executemany(sql, parameters)
-        except sqlite3.DatabaseError as error:
-            raise _plain(error, self.path) from error
+def open_copy(file: Path) -> Connection:
+    """Open a file that nobody writes, as it is: no log beside it counts, and nothing is migrated."""
+    return connect(file, "ro&immutable=1")
 
 
-def _plain(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    said = str(error)
-    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-        return error  # a fault of this program, not of the file
-    if "full" in said:
-        return errors.DiskFull(
-            f"The disk of {path.parent} is full: free some space and go on; what was stored is whole."
-        )
-    if "locked" in said or "busy" in said:
-        return errors.LibraryBusy(f"Another process keeps {path} locked: wait until it is done.")
-    if "unable to open" in said or "readonly" in said:
-        return errors.LibraryUnwritable(f"{path} can't be opened for writing: check the folder's permissions.")
-    return errors.LibraryDamaged(f"{path} can't be read ({said}): put back a copy, or move it away and import again.")
+def damage_of(db: sqlite3.Connection, path: Path) -> Iterator[str]:
+    """What is wrong in a library's file, of this schema or one before, a sentence each."""
+    for (line,) in db.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            yield f"SQLite finds damage in {path}: {line}."
+    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
+        yield f"Row {row} of {table} belongs to a row of {parent} that is not there."
+    if any(column[1] == "sum" for column in db.execute("PRAGMA table_info(files)")):
+        yield from sums.damage(db, path)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_remains(path: Path) -> None:
+    """A new library in the place of one that is gone would take its log for its own, and hide what can be put back."""
+    from index.backups import advice, backups  # which stand on this
+
+    log = path.with_name(f"{path.name}-wal")
+    left = [log.name] if log.is_file() and log.stat().st_size else [found.file.name for found in backups(path.parent)]
+    if left:
+        raise errors.LibraryDamaged(f"{path} is gone, but {left[0]} is there: {advice(path.parent)}.")
+
+
+def _opened_for_reading(path: Path) -> tuple[Connection, Path | None]:
+    """On read-only media WAL's shared memory can't be made. A library that was closed needs none; of one that was not,
+    or is of an older schema, a temporary copy is opened."""
+    log = path.with_name(f"{path.name}-wal")
+    db = connect(path, "ro&immutable=1")
+    try:
+        if not (log.is_file() and log.stat().st_size) and _version(db) == SCHEMA_VERSION:
+            return db, None
+    except BaseException:
+        db.close()
+        raise
+    db.close()
+    folder = Path(tempfile.mkdtemp(prefix="tebiki-"))
+    try:
+        for file in (path, log):
+            if file.is_file():
+                shutil.copyfile(file, folder / file.name)
+        return _prepared(connect(folder / path.name, "rw", shown=path)), folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _make_folder(folder: Path) -> None:
@@ -200,15 +225,7 @@ def _make_file(path: Path) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        try:
-            db = sqlite3.connect(beside, isolation_level=None, factory=_Connection)
-        except sqlite3.OperationalError as error:
-            raise _plain(error, path) from error
-        db.path = path
-        try:
-            _prepare(db, path, read_only=False)
-        finally:
-            db.close()
+        _prepared(connect(beside, "rwc", shown=path)).close()
         try:
             os.link(beside, path)
         except FileExistsError:
@@ -219,15 +236,34 @@ def _make_file(path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+def _prepared(db: Connection, *, back_up: bool = False) -> Connection:
+    """Have the file at its newest schema and every commit on the disk before it is told; closes `db` where that fails,
+    else a damaged file could not be moved away where open files are locked."""
+    try:
+        version = _version(db)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        if back_up and 0 < version < SCHEMA_VERSION:
+            _back_up(db.path.parent)
+        migrate(db, version)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _version(db: Connection) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise errors.LibraryNewer(
-            f"{path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
+            f"{db.path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
             " update this program."
         )
-    db.execute("PRAGMA foreign_keys = ON")
-    if not read_only:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        migrate(db, version)
+    return version
+
+
+def _back_up(folder: Path) -> None:
+    from index.backups import before_migration  # which stands on this
+
+    before_migration(folder)

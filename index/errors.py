@@ -46,6 +46,14 @@ class LibraryUnwritable(TebikiError):
     """The library's folder can't be made or written: permissions, or read-only media."""
 
 
+class LibraryUnreachable(TebikiError):
+    """The disk or stick that holds the library went away or fails; what was stored is kept on it."""
+
+
+class LibraryMoved(TebikiError):
+    """The library's file is no longer the one that was opened: it was replaced, moved or deleted meanwhile."""
+
+
 class DiskFull(TebikiError):
     """The disk that holds the library is full; what was stored before is whole."""
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 SEAL = "seal"
 """Where `meta` keeps the sum over the manuals and the rest of `meta`."""
@@ -89,6 +91,29 @@ def damaged_embeddings(db: sqlite3.Connection) -> Iterator[int]:
     for id_, vector, noted in db.execute("SELECT id, vector, sum FROM embeddings"):
         if not isinstance(vector, bytes) or sum_of_vector(vector) != noted:
             yield id_
+
+
+def damage(db: sqlite3.Connection, path: Path) -> Iterator[str]:
+    """What is not as it was stored, a sentence each."""
+    if not catalogue_is_whole(db):
+        yield f"The list of manuals in {path} is not as it was stored: put back a backup."
+    for _, manual, source in damaged_files(db):
+        yield f"{source} of manual {manual} is not as it was stored: put back a backup, or rebuild and import it again."
+    damaged = sum(1 for _ in damaged_embeddings(db))
+    if damaged:
+        yield f"{damaged} embeddings are not as they were stored: rebuild the library, and they are made again."
+
+
+def leave_out_embeddings(db: sqlite3.Connection) -> None:
+    """Take the embeddings out of a copy, which shrinks by them. A matrix made of them is not taken for the copy's."""
+    db.execute("BEGIN")
+    db.execute("DELETE FROM embeddings")
+    if db.execute("SELECT 1 FROM meta WHERE key = 'embedder'").fetchone():
+        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('vectors_from', ?)", (secrets.token_hex(8),))
+        if db.execute("SELECT 1 FROM meta WHERE key = ?", (SEAL,)).fetchone():
+            seal_catalogue(db)
+    db.execute("COMMIT")
+    db.execute("VACUUM")
 
 
 def catalogue_is_whole(db: sqlite3.Connection) -> bool:
