@@ -62,7 +62,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """A book of the library, as it is listed and removed: the pages of one folder, or one PDF, DOCX or EPUB."""
+    """A book of the library, as it is listed and removed: the pages of one folder, or one PDF, DOCX or EPUB.
+
+    `older`: a newer version of the same book stands beside it, and search prefers that.
+    """
 
     id: int
     title: str
@@ -75,6 +78,18 @@ class Manual:
     passages: int
     embedded: int
     added_at: str
+    older: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to search; empty means everything. `manuals` are ids; `product` holds for what is named below it too
+    ("Suite" for "Suite/Scheduler"), `version` for all its parts ("12" for "12-50")."""
+
+    manuals: frozenset[int] = frozenset()
+    product: str = ""
+    version: str = ""
+    language: Language | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from index.sums import add_sums
+
 # Passage and embedding ids are never used twice (AUTOINCREMENT): derived files find what is new by the greatest id they
 # hold. `name` is a file's name within its manual; `source` its path as shown, which depends on the folder imported.
 _FIRST = """
@@ -78,7 +80,26 @@ CREATE TABLE watched (
 );
 """
 
-_MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_FIRST, _JOBS)
+# A key leads to every passage that defines, heads or lists the name (index/entries.py); `words` are those of the texts
+# as they are written, by their folded form, from which a misspelt one is mended (index/spelling.py).
+_ENTRIES = """
+CREATE TABLE entries (
+    key TEXT NOT NULL, passage_id INTEGER NOT NULL REFERENCES passages(id) ON DELETE CASCADE, rank INTEGER NOT NULL,
+    PRIMARY KEY (key, passage_id)
+) WITHOUT ROWID;
+CREATE INDEX entries_of_passage ON entries(passage_id);
+CREATE TABLE words (folded TEXT PRIMARY KEY, word TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+def _add_entries(db: sqlite3.Connection) -> None:
+    from index.entries import fill  # what it stands on knows nothing of the schema
+
+    _run(db, _ENTRIES)
+    fill(db)
+
+
+_MIGRATIONS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_FIRST, _JOBS, _add_entries, add_sums)
 """Statements, or a function that is given the connection inside the step's transaction."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)

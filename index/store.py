@@ -12,17 +12,21 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from index import errors
+from index import entries, errors
 from index.database import Database
+from index.entries import Place
 from index.records import Block, Document, Language, Manual, Passage, PassageSpan, Section
 from index.rows import read_passages, read_sections
+from index.spelling import put_words
+from index.sums import seal_file, sum_of_vector
+from index.versions import Book
 
 SEPARATOR = "\n\n"
 """Stands between two sections in the source text; no passage reaches across it."""
@@ -79,6 +83,10 @@ class Store(Database):
             """
         )
         return [Manual(*row) for row in rows]
+
+    def books(self) -> list[Book]:
+        """Every manual in the order of import, without counting what it holds."""
+        return [Book(*row) for row in self._db.execute("SELECT id, title, language, product, version FROM manuals")]
 
     def manuals_of_group(self, group: str) -> dict[int, str]:
         """The manuals that were imported from this folder or file, the oldest first, and the version of each."""
@@ -164,6 +172,8 @@ class Store(Database):
                 ),
             )
             self._put_sections(int(cursor.lastrowid or 0), document, spans)
+            put_words(self._db, document.sections)
+            seal_file(self._db, int(cursor.lastrowid or 0))
             self._advance()
 
     def remove_manual(self, manual_id: int) -> Manual:
@@ -207,6 +217,26 @@ class Store(Database):
     def passages_after(self, passage_id: int) -> Iterator[Passage]:
         """Every passage with a greater id, ascending."""
         return read_passages(self._db, "p.id > ?", (passage_id,))
+
+    def places(
+        self,
+        key: str,
+        *,
+        prefix: bool = False,
+        manuals: Collection[int] | None = None,
+        language: Language | None = None,
+    ) -> list[Place]:
+        """Where a name stands as an entry, best rank first (see `index.entries.places`)."""
+        return entries.places(self._db, key, prefix=prefix, manuals=manuals, language=language)
+
+    def words(self) -> list[tuple[str, str]]:
+        """Every word of the texts: folded, and as it is written."""
+        return self._db.execute("SELECT folded, word FROM words").fetchall()
+
+    def fill_entries(self) -> None:
+        """Find the entries and words of all texts anew."""
+        with self._writing():
+            entries.fill(self._db)
 
     def passage_count(self) -> int:
         """How many passages there are."""
@@ -261,9 +291,9 @@ class Store(Database):
         with self._writing():
             before = self._db.total_changes
             self._db.executemany(
-                "INSERT OR IGNORE INTO embeddings (passage_id, vector) SELECT id, ? FROM passages WHERE id = ?",
+                "INSERT OR IGNORE INTO embeddings (passage_id, vector, sum) SELECT id, ?, ? FROM passages WHERE id = ?",
                 [
-                    (np.ascontiguousarray(row, dtype="<f4").tobytes(), id_)
+                    (stored := np.ascontiguousarray(row, dtype="<f4").tobytes(), sum_of_vector(stored), id_)
                     for id_, row in zip(ids, vectors, strict=True)
                 ],
             )
@@ -304,6 +334,7 @@ class Store(Database):
 
     def _put_sections(self, file_id: int, document: Document, spans: Sequence[Sequence[PassageSpan]]) -> None:
         start = 0
+        explained = entries.of_document(document.sections, spans)
         for ordinal, (section, cuts) in enumerate(zip(document.sections, spans, strict=True)):
             blocks = [[block.start, block.end, block.kind, block.header] for block in section.blocks]
             heading = json.dumps([storable(part) for part in section.heading], ensure_ascii=False)
@@ -328,6 +359,7 @@ class Store(Database):
                     for i, cut in enumerate(cuts)
                 ],
             )
+            entries.put(self._db, int(cursor.lastrowid or 0), explained[ordinal])
             start += len(section.text) + len(SEPARATOR)
 
 
