@@ -16,12 +16,14 @@ from index.errors import ManualUnreadable
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
 from index.readers.inline import fold, fold_to_line, verbatim
-from index.readers.pdf_lines import Line, Page, read_page, without_running_lines
+from index.readers.pdf_continued import CAPTION, with_tables_joined
+from index.readers.pdf_lines import Line, Page, PlacedTable, read_page, without_running_lines
 from index.records import BlockKind, Document
 
 MOST_PAGES = 20_000
 _LARGER = 1.12  # a heading's type, measured by the body's
 _LONGEST_HEADING = 160
+_LONGEST_CAPTION = 4  # lines
 _ITEM = re.compile(r"^([•●○◦▪■□◆–*·・‣\-]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s*\S")
 _BULLET = re.compile(r"^[•●○◦▪■□◆·・‣]\s*")
 _CONTENTS_LINE = re.compile(r"(\. ?){4,}\s*[\divxlc]*\s*$|…{2,}\s*\d*\s*$")
@@ -50,14 +52,14 @@ def _read(pdf: Any, source: str, shown: str) -> Document:
             f"{shown} has {len(pdf)} pages, and {MOST_PAGES} is the limit; split it and import the parts."
         )
     pages = [_page(pdf, at, shown) for at in range(len(pdf))]
-    if not any(page.lines for page in pages):
+    if not any(page.lines or page.tables for page in pages):
         raise ManualUnreadable(
             f"{shown} has no text layer: it is made of pictures (scanned); "
             "run text recognition (OCR) on it and import the result."
         )
     meta = {key.lower(): value for key, value in pdf.get_metadata_dict(skip_empty=True).items()}
     outline = _outline(pdf)
-    pages = without_running_lines(pages)
+    pages = with_tables_joined(without_running_lines(pages))
     walk = _Walk(pages, outline)
     walk.read()
     title = fold_to_line(meta.get("title", "")) if _is_title(meta.get("title", "")) else ""
@@ -129,7 +131,11 @@ class _Walk:
             self._page = page.number
             waiting = list(self._outline.get(page.number, ()))
             at = 0
-            while at < len(page.lines):
+            tables = list(page.tables)
+            while at < len(page.lines) or tables:
+                if tables and tables[0].after <= at:
+                    at += self._table(page, tables.pop(0))
+                    continue
                 level, text, taken = self._heading(page.lines, at, waiting)
                 if level:
                     self._flush()
@@ -178,6 +184,34 @@ class _Walk:
                 del waiting[: number + 1]
                 return level, text if len(text) <= _LONGEST_HEADING else title, taken
         return 0, "", 0
+
+    # Tables
+
+    def _table(self, page: Page, placed: PlacedTable) -> int:
+        """Add a table, its caption before it wherever that stands; returns the lines taken behind it."""
+        above = self._lines[-1].text if self._lines else ""
+        self._flush()
+        if self._begun_on != page.number:
+            self.assembly.pause()
+            self._begun_on = page.number
+        below = self._caption_below(page.lines[placed.after :]) if not CAPTION.match(above) else []
+        self.assembly.add("paragraph", fold("\n".join(line.text for line in below)), page=page.number)
+        table = placed.table
+        header = len(table.text.split("\n", 1)[0]) if table.header else 0
+        self.assembly.add("table", table.text, header, page=page.number)
+        return len(below)
+
+    def _caption_below(self, lines: tuple[Line, ...]) -> list[Line]:
+        """The lines of the caption that opens `lines`; none where they begin with something else."""
+        if not lines or not CAPTION.match(lines[0].text):
+            return []
+        caption = [lines[0]]
+        for line in lines[1:_LONGEST_CAPTION]:
+            step = caption[-1].baseline - line.baseline
+            if not 0 < step < 1.3 * self._pitch or line.size != caption[0].size or line.fixed != caption[0].fixed:
+                break
+            caption.append(line)
+        return caption
 
     # Text
 

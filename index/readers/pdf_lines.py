@@ -1,6 +1,7 @@
 """Takes the lines off a PDF's pages, with their place and type, and drops running headers and footers.
 
-Comes in: an open PDF. Goes out: for each page its `Line`s in reading order. Knows nothing of headings or paragraphs.
+Comes in: an open PDF. Goes out: for each page its `Line`s in reading order, and the tables that stand between them.
+Knows nothing of headings or paragraphs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+
+from index.readers.pdf_tables import Table, read_tables
 
 _FIXED_PITCH = 1  # PDF font descriptor flag
 _MONOSPACE = re.compile(r"(mono|courier|consol|typewriter|gothic-?m$|cmtt|ectt|sftt|letter ?gothic)", re.IGNORECASE)
@@ -40,30 +43,63 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedTable:
+    """A table and where it stands: after so many of its page's lines."""
+
+    after: int
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A page's lines; `number` is 1-based, `height` in points."""
+    """A page's lines, without those that its tables hold; `number` is 1-based, `height` in points."""
 
     number: int
     height: float
     lines: tuple[Line, ...]
+    tables: tuple[PlacedTable, ...] = ()
 
 
 def read_page(page: Any, number: int) -> Page:
-    """The lines of an open pypdfium2 page. Its own objects are closed again; the page is not."""
+    """The lines and tables of an open pypdfium2 page. Its own objects are closed again; the page is not."""
     height = float(page.get_height())
     textpage = page.get_textpage()
     try:
         count = textpage.count_chars()
         text = textpage.get_text_range(0, count) if count > 0 else ""
-        lines = []
+        raws: list[tuple[int, str]] = []
         at = 0
         for raw in re.split(r"(\r\n|\n|\r)", text):
             if raw.strip("\r\n \x00"):
-                lines.append(_line(textpage, raw, at, count))
+                raws.append((at, raw))
             at += len(raw)
-        return Page(number, height, tuple(line for line in lines if line.text))
+        tables = [table for table in read_tables(page, textpage, text) if _takes_whole_lines(table, raws)]
+        lines: list[Line] = []
+        placed: dict[int, PlacedTable] = {}
+        for at, raw in raws:
+            owner = next((table for table in tables if _held(table, at, raw)), None)
+            if owner is not None:
+                placed.setdefault(id(owner), PlacedTable(len(lines), owner))
+            elif (line := _line(textpage, raw, at, count)).text:
+                lines.append(line)
+        return Page(number, height, tuple(lines), tuple(placed.values()))
     finally:
         textpage.close()
+
+
+def _held(table: Table, at: int, raw: str) -> int:
+    """How many of a line's characters a table holds."""
+    return sum(1 for index in range(at, at + len(raw)) if index in table.characters)
+
+
+def _takes_whole_lines(table: Table, raws: list[tuple[int, str]]) -> bool:
+    """Whether no line stands half in a table and half beside it: that is no table, or one of two columns of a page
+    whose lines are mixed up."""
+    for at, raw in raws:
+        held = _held(table, at, raw)
+        if held and held < 0.9 * sum(1 for char in raw if not char.isspace() and char > "\x1f"):
+            return False
+    return True
 
 
 def _line(textpage: Any, raw: str, at: int, count: int) -> Line:
@@ -136,7 +172,10 @@ def without_running_lines(pages: list[Page]) -> list[Page]:
     cleaned = []
     for page in pages:
         drop = {id(line) for line in _edges(page) if runs(page, line)}
-        cleaned.append(Page(page.number, page.height, tuple(line for line in page.lines if id(line) not in drop)))
+        kept = [id(line) not in drop for line in page.lines]
+        lines = tuple(line for line, keep in zip(page.lines, kept, strict=True) if keep)
+        tables = tuple(PlacedTable(sum(kept[: each.after]), each.table) for each in page.tables)
+        cleaned.append(Page(page.number, page.height, lines, tables))
     return cleaned
 
 

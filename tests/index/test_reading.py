@@ -26,7 +26,7 @@ def test_names_of_endless_numbers_are_sorted_too(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("9" * 5000 + ".txt", "Nine.")
         archive.writestr("1.txt", "One.")
-    assert [candidate.entry for candidate in list_candidates([tmp_path / "m.zip"])[0]][0] == "1.txt"
+    assert next(each.entry for each in list_candidates([tmp_path / "m.zip"])[0]) == "1.txt"
 
 
 def test_an_archive_that_changes_between_two_files_is_read_as_it_is_now(tmp_path: Path) -> None:
