@@ -26,6 +26,8 @@ def import_json(report: ImportReport) -> Json:
         "embedded": report.embedded,
         "skipped": [{"path": one.path, "reason": one.reason} for one in report.skipped],
         "cancelled": report.cancelled,
+        "job": report.job,
+        "reason": report.reason,
     }
 
 

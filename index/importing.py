@@ -17,12 +17,14 @@ from itertools import groupby
 from pathlib import Path
 
 from index import errors, passages
+from index.backups import after_import
 from index.editions import Editions, describe
 from index.jobs import FileState, Jobs, Waiting
 from index.library import Library
 from index.listing import Candidate, list_candidates
 from index.reader_process import ReaderProcess
 from index.reading import PAGES, kind_of
+from index.recognise import Recogniser, recognised
 from index.records import Document, ImportProgress, ImportReport, PassageSpan, Skipped
 from index.writer_lock import WriterLock
 
@@ -51,6 +53,8 @@ def import_manuals(
     progress: Progress,
     cancelled: Cancelled,
     wait_embeddings: bool = False,
+    recognisers: Sequence[Recogniser] = (),
+    leave: Callable[[Path], bool] = lambda _: False,
 ) -> ImportReport:
     """Bring manuals into the library in `library_folder`, which is made if there is none.
 
@@ -60,7 +64,8 @@ def import_manuals(
     unchanged, or skipped with a reason) whatever happens next. A file whose content the library already holds under
     that name in that manual is left alone, also if the whole manual was moved to another folder. Files that vanished
     from a folder stay in the library: remove the manual, or its new version, by hand. When `cancelled()` turns true the
-    import ends after the file at hand and keeps what it stored; the job is paused.
+    import ends after the file at hand and keeps what it stored; the job is paused. `recognisers` are a domain pack's
+    rules for what its product's manuals are called; files for which `leave` is true are not looked at.
 
     Without `wait_embeddings` passages are found by their words at once, and `Library.embed` makes the embeddings later.
     Raises NothingToImport, LibraryBusy, LibraryUnwritable, LibraryNewer, LibraryDamaged, DiskFull, and with
@@ -70,11 +75,13 @@ def import_manuals(
     began = time.monotonic()
     progress(ImportProgress("listing", 0, 0))
     candidates, skipped = list_candidates(paths)
+    candidates = [each for each in candidates if not leave(each.path)]
     with Library.create(library_folder) as library:
         tally = _Tally()
         with WriterLock(library_folder, patience=PATIENCE):
             jobs = Jobs(library.store)
-            _work(library, jobs, jobs.begin(paths, candidates, skipped), tally, progress, cancelled)
+            job = jobs.begin(paths, candidates, skipped)
+            _work(library, jobs, job, tally, progress, cancelled, recognisers)
         return _report(library, tally, began, progress, cancelled, wait_embeddings)
 
 
@@ -85,6 +92,7 @@ def resume_import(
     progress: Progress,
     cancelled: Cancelled,
     wait_embeddings: bool = False,
+    recognisers: Sequence[Recogniser] = (),
 ) -> ImportReport:
     """Go on with an unfinished job, or with all of them, the oldest first: with the files that still wait, and neither
     listing nor looking into what is done. The report counts as unchanged what the job had done before.
@@ -106,7 +114,7 @@ def resume_import(
                 tally.unchanged += earlier.stored + earlier.unchanged
                 for group, root in jobs.groups(id_):
                     describe(library.store, group, root)  # it may have been cut short before it was told
-                _work(library, jobs, id_, tally, progress, cancelled)
+                _work(library, jobs, id_, tally, progress, cancelled, recognisers)
                 if tally.cancelled:
                     break
         return _report(library, tally, began, progress, cancelled, wait_embeddings)
@@ -126,10 +134,18 @@ class _Tally:
     reason: str = ""
 
 
-def _work(library: Library, jobs: Jobs, job: int, tally: _Tally, progress: Progress, cancelled: Cancelled) -> None:
+def _work(
+    library: Library,
+    jobs: Jobs,
+    job: int,
+    tally: _Tally,
+    progress: Progress,
+    cancelled: Cancelled,
+    recognisers: Sequence[Recogniser],
+) -> None:
     """Do what is left of a job, and say in the job how that ended."""
     tally.job = job
-    run = _Run(library, jobs, job, tally, progress, cancelled)
+    run = _Run(library, jobs, job, tally, progress, cancelled, recognisers)
     try:
         run.take_in()
     except (errors.TebikiError, OSError) as error:
@@ -146,6 +162,8 @@ def _work(library: Library, jobs: Jobs, job: int, tally: _Tally, progress: Progr
 def _report(
     library: Library, tally: _Tally, began: float, progress: Progress, cancelled: Cancelled, wait_embeddings: bool
 ) -> ImportReport:
+    if tally.manuals:
+        after_import(library.folder)
     embedded = library.embed(progress, cancelled) if wait_embeddings and not tally.cancelled else 0
     return ImportReport(
         manuals=len(tally.manuals),
@@ -165,11 +183,18 @@ class _Run:
     """A job at work: its files are read in order and stored a few at a time."""
 
     def __init__(
-        self, library: Library, jobs: Jobs, job: int, tally: _Tally, progress: Progress, cancelled: Cancelled
+        self,
+        library: Library,
+        jobs: Jobs,
+        job: int,
+        tally: _Tally,
+        progress: Progress,
+        cancelled: Cancelled,
+        recognisers: Sequence[Recogniser],
     ) -> None:
         self.reason = ""
         self._library, self._jobs, self._job, self._tally = library, jobs, job, tally
-        self._progress, self._cancelled = progress, cancelled
+        self._progress, self._cancelled, self._recognisers = progress, cancelled, recognisers
         self._gone: dict[str, str] = {}
         self._pending: list[_Result] = []
         self._flushed = self._refreshed = time.monotonic()
@@ -186,13 +211,17 @@ class _Run:
                 for _, found in groupby(self._in_groups(), key=lambda each: each.candidate.group):
                     members = list(found)
                     candidates = [each.candidate for each in members]
-                    editions = Editions(self._library.store, self._jobs, self._job, candidates, reader.read)
+                    read = partial(self._read, reader)
+                    editions = Editions(self._library.store, self._jobs, self._job, candidates, read)
                     if not self._take_group(editions, members):
                         return
             self._tell()
         finally:
             self._progress(ImportProgress("indexing", self._tally.passages, self._tally.passages, job=self._job))
             self._library.catch_up()
+
+    def _read(self, reader: ReaderProcess, candidate: Candidate) -> Document:
+        return recognised(reader.read(candidate), shown(candidate), self._recognisers)
 
     def _in_groups(self) -> list[Waiting]:
         """The files of each manual together, in the order in which each manual first appears."""

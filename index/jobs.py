@@ -116,7 +116,7 @@ class Jobs:
             "SELECT source, path, entry, state, reason FROM job_files WHERE job_id = ? ORDER BY ordinal", (id_,)
         )
         return [
-            JobFile(_text(source), _shown(path, entry), state, reason) for source, path, entry, state, reason in rows
+            JobFile(unbound(source), _shown(path, entry), state, reason) for source, path, entry, state, reason in rows
         ]
 
     def skipped(self, id_: int) -> list[Skipped]:
@@ -164,7 +164,7 @@ class Jobs:
                 [
                     *((id_, ordinal, *_row(each), "waiting", "") for ordinal, each in enumerate(candidates)),
                     *(
-                        (id_, ordinal, _bound(each.path), None, _bound(each.path), "", "", 0, "skipped", each.reason)
+                        (id_, ordinal, bound(each.path), None, bound(each.path), "", "", 0, "skipped", each.reason)
                         for ordinal, each in enumerate(skipped, len(candidates))
                     ),
                 ],
@@ -197,11 +197,11 @@ class Jobs:
             Waiting(
                 ordinal,
                 Candidate(
-                    path=Path(_text(path)),
-                    entry=None if entry is None else _text(entry),
-                    source=_text(source),
-                    root=_text(root),
-                    group=_text(group),
+                    path=Path(unbound(path)),
+                    entry=None if entry is None else unbound(entry),
+                    source=unbound(source),
+                    root=unbound(root),
+                    group=unbound(group),
                     size=size,
                 ),
             )
@@ -215,7 +215,7 @@ class Jobs:
             " WHERE job_id = ? AND group_key <> ''",
             (id_,),
         )
-        return [(_text(name), size, bool(done)) for name, size, done in rows]
+        return [(unbound(name), size, bool(done)) for name, size, done in rows]
 
     def groups(self, id_: int) -> list[tuple[str, str]]:
         """Group and root of every manual of which a file is done: its facts may not have been written yet."""
@@ -224,7 +224,7 @@ class Jobs:
             " WHERE job_id = ? AND state IN ('stored', 'unchanged') GROUP BY group_key ORDER BY min(ordinal)",
             (id_,),
         )
-        return [(_text(group), _text(root)) for group, root in rows]
+        return [(unbound(group), unbound(root)) for group, root in rows]
 
     def note(self, id_: int, ordinal: int, state: FileState, reason: str = "") -> None:
         """A file has come to `state`; part of the transaction that makes it so."""
@@ -263,7 +263,7 @@ class Jobs:
     def opened(self, id_: int, group: str) -> tuple[int, int]:
         """The manual that the job made for a group, and the one that takes the pages which name no version; 0: none."""
         row = self._db.execute(
-            "SELECT opened, leading FROM job_groups WHERE job_id = ? AND group_key = ?", (id_, _bound(group))
+            "SELECT opened, leading FROM job_groups WHERE job_id = ? AND group_key = ?", (id_, bound(group))
         ).fetchone()
         return (row[0], row[1]) if row else (0, 0)
 
@@ -272,7 +272,7 @@ class Jobs:
         with self._database.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO job_groups (job_id, group_key, opened, leading) VALUES (?, ?, ?, ?)",
-                (id_, _bound(group), opened, leading),
+                (id_, bound(group), opened, leading),
             )
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -301,11 +301,11 @@ def _job(row: tuple[int, str, JobState, str, str, int, int, int, int, str, int],
 
 
 def _row(each: Candidate) -> tuple[object, ...]:
-    entry = None if each.entry is None else _bound(each.entry)
-    return _bound(str(each.path)), entry, _bound(each.source), _bound(each.root), _bound(each.group), each.size
+    entry = None if each.entry is None else bound(each.entry)
+    return bound(str(each.path)), entry, bound(each.source), bound(each.root), bound(each.group), each.size
 
 
-def _bound(text: str) -> str | bytes:
+def bound(text: str) -> str | bytes:
     """A path as SQLite can keep it: where its name is not UTF-8, as the bytes that the disk has."""
     try:
         text.encode()
@@ -314,12 +314,13 @@ def _bound(text: str) -> str | bytes:
     return text
 
 
-def _text(value: str | bytes) -> str:
+def unbound(value: str | bytes) -> str:
+    """The path that `bound` was given."""
     return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
 def _shown(path: str | bytes, entry: str | bytes | None) -> str:
-    return _text(path) if entry is None else f"{_text(path)}!/{_text(entry)}"
+    return unbound(path) if entry is None else f"{unbound(path)}!/{unbound(entry)}"
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from desktop.commands import packs
+from desktop.commands import backups, jobs, packs
 from desktop.commands.importing import progress_shown
 from desktop.contract import manual_json
 from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, remove, verify and rebuild the library.", no_args_is_help=True)
 packs.register(app)
+jobs.register(app)
+backups.register(app)
 
 
 class NoSuchManual(TebikiError):
     """The library holds no manual of that number or no such file in it."""
 
 
-def open_library(library: Path | None) -> Library:
-    from index.library import Library
+def open_library(library: Path | None, *, mend: bool = True) -> Library:
+    from desktop import opening
 
     _, folders = settings_and_folders(library)
-    return Library.open(folders.library)
+    return opening.open_library(folders, mend=mend)
 
 
 ManualArgument = Annotated[int, typer.Argument(metavar="ID", help="The manual's number in `tebiki library list`.")]
@@ -52,8 +54,9 @@ def list_command(library: LibraryOption = None, as_json: JsonOption = False) -> 
         )
     for one in manuals:
         share = f"{100 * one.embedded // max(one.passages, 1)} %"
+        version = f"{one.version} (older)" if one.older else one.version
         counts = (str(one.files), str(one.sections), str(one.passages), share)
-        table.add_row(str(one.id), one.title, one.language, one.version, *counts)
+        table.add_row(str(one.id), one.title, one.language, version, *counts)
     Console().print(table if manuals else "The library is empty; add manuals with: tebiki import PATH")
 
 
@@ -106,25 +109,44 @@ def embed_command(
 @app.command("verify")
 def verify_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Compare everything that is stored and derived; exit status 1 when something is damaged."""
-    with open_library(library) as opened:
+    with _as_it_is(library) as opened:
         damage = opened.verify()
     if as_json:
         print_json({"whole": not damage, "damage": damage})
     elif not damage:
         print(f"The library {opened.folder} is whole.")
     if damage:
-        raise LibraryDamaged(f"{damage[0]} ({len(damage)} findings); mend with: tebiki library rebuild")
+        raise LibraryDamaged(f"{damage[0]} ({len(damage)} findings); mend with: {_mend(damage, opened.folder)}")
 
 
 @app.command("rebuild")
 def rebuild_command(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Build everything that is derived from library.sqlite anew."""
-    with open_library(library) as opened:
+    with _as_it_is(library) as opened:
         opened.rebuild()
         damage = opened.verify()
     if as_json:
         print_json({"whole": not damage, "damage": damage})
     if damage:
-        raise LibraryDamaged(f"{damage[0]}; restore {opened.folder / 'library.sqlite'} from a copy or import again.")
+        from index.backups import advice
+
+        raise LibraryDamaged(f"{damage[0]} ({len(damage)} findings); {advice(opened.folder)}")
     if not as_json:
         print(f"The library {opened.folder} is rebuilt and whole.")
+
+
+def _as_it_is(library: Path | None) -> Library:
+    """The library without what opening mends in passing."""
+    from index.library import Library
+
+    _, folders = settings_and_folders(library)
+    return Library.open(folders.library, mend=False)
+
+
+def _mend(damage: list[str], folder: Path) -> str:
+    """The command that mends the worst of the damage: what is derived can be made again, the truth put back."""
+    from index.backups import advice, newest_good
+
+    if all("rebuild the library" in sentence for sentence in damage) or newest_good(folder) is None:
+        return "tebiki library rebuild"
+    return f"tebiki library rebuild, or {advice(folder)}"
