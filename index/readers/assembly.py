@@ -93,11 +93,12 @@ class Assembly:
         if not self._stack:
             return _Open(path, anchor, page)
         top = self._stack[-1]
+        around = next((heading.anchor for heading in reversed(self._stack) if heading.anchor), None)
         first = not top.used
         top.used = True
         if first:
-            return _Open(path, top.anchor or anchor, top.page or page)
-        return _Open(path, anchor or top.anchor, page or top.page)
+            return _Open(path, top.anchor or anchor or around, top.page or page)
+        return _Open(path, anchor or around, page or top.page)
 
     def sections(self) -> tuple[DocumentSection, ...]:
         """The sections that hold text, in reading order."""

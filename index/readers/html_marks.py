@@ -17,7 +17,7 @@ _SENTENCE_END = re.compile(r"[.。!?！？:：,、;]$")
 _LONGEST_BOXED = 100  # characters; a longer line after a box is an item of a list
 
 _FOOTNOTE = re.compile(r"\s*[#※*†‡注\[(]")
-_ONLY_MARK = re.compile(r"(?:注?[#※]\d{0,2}|注\d{1,2}|\*\d{1,2})\s*[:：]?")
+_ONLY_MARK = re.compile(r"(?:注?[#※]\d{0,2}|注\d{1,2}|\*\d{1,2}|[(（][A-Z][)）])\s*[:：]?")
 _MARK_ALONE = re.compile(r">\s*(?:注\s*)?([#※]\d{0,2})\s*[:：]?\s*<")
 _NOTE_TITLE = re.compile(
     r"\W*((cautionary|supplementary|important|additional)?\s*notes?(\(s\)|s)?|important|caution(s|\(s\))?|warning|tip|hint"
@@ -56,7 +56,7 @@ def opens_with_footnote_mark(text: str) -> bool:
 
 
 def is_only_mark(text: str) -> bool:
-    """Whether a line is nothing but the footnote mark that the next one explains."""
+    """Whether a line is nothing but the mark of a footnote, or of an action ("(S)"), that the next one explains."""
     return _ONLY_MARK.fullmatch(text) is not None
 
 
@@ -76,6 +76,8 @@ def part_glued_marks(markup: str) -> str:
     marks = sorted(set(_MARK_ALONE.findall(markup)), key=len, reverse=True)
     if not marks:
         return markup
-    any_mark = "|".join(map(re.escape, marks))
-    glued = re.compile(rf"<[^<>]*>|(?<=[^\s<>#※])(?:{any_mark})(?=[\s<,.;:)\]、。，．）」])")
+    numbers, stars = ("|".join(re.escape(mark) for mark in marks if mark[0] == sign) or "(?!)" for sign in "#※")
+    glued = re.compile(
+        rf"<[^<>]*>|(?<=[^\s<>#※注])(?:{numbers})(?=[\s<,.;:)\]、。，．）」])|(?<=[A-Za-z0-9)])(?:{stars})(?!\d)"
+    )
     return glued.sub(lambda found: found[0] if found[0].startswith("<") else " " + found[0], markup)

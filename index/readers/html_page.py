@@ -30,6 +30,7 @@ _NOTES = words(
     "note notes warning caution important tip hint sidebar admonition attention danger notice alert reminder"
 )
 _BUTTONS = re.compile(r"^(\[[^\[\]]{1,40}\]\s*)+$")  # images as links: [Contents] [Back] [Next]
+_ICON_AND_TITLE = re.compile(r"^\[([^\[\]]+)\]\s*(?=\1$)")
 _ENTRY_LEVEL = RUN_IN_LEVELS[1] + 1  # definitions stand below every heading
 _LONGEST_TERM = 160  # characters; a longer one is a sentence, and no heading
 _OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
@@ -47,6 +48,7 @@ class _Group:
     header: int = 0
     counter: int | None = None
     own_section: bool = False
+    into: _Group | None = None  # the group around it that takes its lines
 
 
 class PageWalk:
@@ -165,11 +167,12 @@ class PageWalk:
         group = self._groups[-1]
         if group.kind == "note" and group.lines and plain(group.lines[-1]) == plain(text):
             group.lines.pop()  # the icon of a note says what its title says
-        outermost = self._groups[0] if group.kind == "list" else group
+        if group.kind == "note" and (icon := _ICON_AND_TITLE.match(text)):
+            text = icon[1]
         for number, line in enumerate(text.split("\n")):
             lead = group.lead if not number else ""
             inset = group.indent + (" " * len(lead) if not lead and group.lead else "")
-            outermost.lines.append(f"{inset}{lead}{line}")
+            (group.into or group).lines.append(f"{inset}{lead}{line}")
         group.indent += " " * len(group.lead) if group.kind == "list" else ""
         group.lead = ""
 
@@ -202,7 +205,7 @@ class PageWalk:
         while any(group.node == node for group in self._groups):
             self._flush()
             group = self._groups[-1]
-            if group.kind != "list" or len(self._groups) == 1:
+            if group.into is None:
                 self._spill()
             self._groups.pop()
             if group.own_section:
@@ -247,8 +250,10 @@ class PageWalk:
         if node is None or holder is None or node.tag not in ("b", "strong"):
             return
         text = line_of(node)
-        if line_of(holder) != text or not 2 < len(text) <= _LONGEST_TERM or not (anchor or run_in_level(text)):
+        numbered = run_in_level(text) is not None
+        if line_of(holder) != text or not 2 < len(text) <= _LONGEST_TERM or not (anchor or numbered):
             return
+        anchor = anchor or (anchor_in(holder) if numbered else None)
         following = next_seen(holder)
         if following is None or following.tag == "br":
             self._drop_contents_title()
@@ -293,10 +298,9 @@ class PageWalk:
             return True
         if tag == "dl":
             self._bare.add(node.mem_id)
-        start = node.attributes.get("start") or "1"
-        counter = (int(start) if start.isdecimal() else 1) if tag == "ol" else None
-        inner = self._groups[-1].indent + "  " * (self._groups[-1].kind == "list") if self._groups else ""
-        self._groups.append(_Group(node.mem_id, "list", counter=counter, indent=inner))
+        start = (node.attributes.get("start") or "").strip()
+        counter = (int(start[:9]) if start.isdecimal() else 1) if tag == "ol" else None
+        self._groups.append(_Group(node.mem_id, "list", counter=counter, into=self._taker()))
         return True
 
     def _line_before(self) -> str:
@@ -316,13 +320,19 @@ class PageWalk:
 
     def _begin_item(self, node: LexborNode) -> None:
         if not self._groups or self._groups[-1].kind != "list":
-            self._groups.append(_Group(node.mem_id, "list"))
+            self._groups.append(_Group(node.mem_id, "list", into=self._taker()))
         group = self._groups[-1]
-        depth = sum(1 for each in self._groups if each.kind == "list") - 1
-        group.indent = "  " * depth
+        group.indent = "  " * (self._depth() - 1)
         group.lead = "- " if group.counter is None else f"{group.counter}. "
         if group.counter is not None:
             group.counter += 1
+
+    def _taker(self) -> _Group | None:
+        """The group that takes the lines of a list or a definition that begins here."""
+        return (self._groups[-1].into or self._groups[-1]) if self._groups else None
+
+    def _depth(self) -> int:
+        return sum(1 for group in self._groups if group.kind == "list" or group.into is not None)
 
     def _term(self, node: LexborNode) -> bool:
         """A term begins a definition, which ends with the next term of the same list. A term without text only
@@ -341,6 +351,12 @@ class PageWalk:
             self._spill()
             self._groups.append(_Group(holder, "note", lines=[term]))
             return False
+        line = term.rstrip(":： ")
+        if self._groups and self._groups[-1].kind != "list" and not self._groups[-1].own_section:
+            self._state_term()
+            into, indent = self._taker(), "  " * (self._depth() + 1)
+            self._groups.append(_Group(holder, "definition", lead=f"{line}: ", into=into, indent=indent))
+            return False
         anchor = anchor_in(node) or (self._anchor if anchor_just_before(node) else None)
         self._spill()
         own = (
@@ -352,9 +368,15 @@ class PageWalk:
         if own:
             self._assembly.heading(_ENTRY_LEVEL, term, anchor)
         self._anchor = anchor or self._anchor
-        term = term.rstrip(":： ")
-        self._groups.append(_Group(holder, "definition", lead=f"{term}: ", header=len(term), own_section=own))
+        self._groups.append(_Group(holder, "definition", lead=f"{line}: ", header=len(line), own_section=own))
         return False
+
+    def _state_term(self) -> None:
+        """A term that only other terms describe stands on a line of its own above them."""
+        group = self._groups[-1]
+        if group.lead:
+            (group.into or group).lines.append(f"{group.indent}{group.lead.rstrip()}")
+            group.lead = ""
 
     def _open_definition(self, holder: int) -> bool:
         return bool(self._groups) and self._groups[-1].kind == "definition" and self._groups[-1].node == holder

@@ -13,8 +13,9 @@ from selectolax.lexbor import LexborNode
 from index.readers.html_text import line_of
 
 SEPARATOR = " | "
-_LARGEST_SPAN = 100
-_LARGEST_TABLE = 200_000  # cells; hostile spans could multiply a small page into gigabytes
+_LARGEST_SPAN = {"rowspan": 1000, "colspan": 100}
+_LARGEST_TABLE = 200_000  # cells, from which on spans are no longer filled; hostile ones make gigabytes of a small page
+_LONGEST_REPEATED = 200  # characters; a longer text stands only in the first of the cells that it spans
 _LAYOUT_CONTENT = "h1, h2, h3, h4, h5, table, dl, pre"
 
 
@@ -41,12 +42,14 @@ def read_table(table: LexborNode) -> TableText | None:
         not has_header and any(cell.css_first(_LAYOUT_CONTENT) for _, cells in rows for cell in cells)
     ):
         return None
+    caption = next((line_of(child) for child in _children(table) if child.tag == "caption"), "")
+    if not caption and len(rows) > 2 and _is_title(rows[0][1]):
+        caption = line_of(rows.pop(0)[1][0])
     grid, headers = _fill(rows)
     lines = [SEPARATOR.join(row) for row in grid]
     header_line = _header_line(grid[:headers]) if headers else ""
     body = [line for line in lines[headers:] if line.replace("|", "").strip()]
     text = "\n".join(([header_line] if headers else []) + body)
-    caption = next((line_of(child) for child in _children(table) if child.tag == "caption"), "")
     return TableText(text, len(header_line), caption) if text.strip(" |\n") else None
 
 
@@ -71,28 +74,49 @@ def _rows(table: LexborNode) -> Iterator[tuple[bool, list[LexborNode]]]:
 
 
 def _fill(rows: list[tuple[bool, list[LexborNode]]]) -> tuple[list[list[str]], int]:
-    """The grid of cell texts with row and column spans filled, and how many of its first rows are header rows."""
+    """The grid of cell texts with row and column spans filled, and how many of its first rows are header rows.
+
+    A row of one cell is a title for the rows below it, however wide, and is said once. A long text is not repeated
+    either; nor is any more, once a table grows beyond all measure."""
     grid: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}  # column -> rows that its cell still covers, text
     headers, cells_so_far = 0, 0
     for in_head, cells in rows:
         row: list[str] = []
+        alone = len(cells) == 1 and not hanging
         for cell in cells:
             _fill_from_above(row, hanging)
-            text = line_of(cell) if len(cells) > 1 else _stacked(cell)
-            down = _span(cell, "rowspan")
-            for _ in range(_span(cell, "colspan")):
+            text = _stacked(cell) if len(cells) == 1 else line_of(cell)
+            again = text if len(text) <= _LONGEST_REPEATED else ""
+            full = cells_so_far + len(row) > _LARGEST_TABLE
+            across, down = (1, 1) if full else (_span(cell, "colspan"), _span(cell, "rowspan"))
+            for number in range(1 if alone else across):
                 if down > 1:
-                    hanging[len(row)] = (down - 1, text)
-                row.append(text)
+                    hanging[len(row)] = (down - 1, again)
+                row.append(again if number else text)
         _fill_from_above(row, hanging)
         cells_so_far += len(row)
         if cells_so_far > _LARGEST_TABLE:
-            break
-        if len(grid) == headers and cells and (in_head or all(cell.tag == "th" for cell in cells)):
+            hanging.clear()
+        if len(grid) == headers and cells and (in_head or _is_header(cells, first=not grid)):
             headers += 1
         grid.append(row)
     return grid, headers if headers < len(grid) else min(headers, 1)
+
+
+def _is_title(cells: list[LexborNode]) -> bool:
+    """Whether a table's first row is its title: one cell across all columns."""
+    return len(cells) == 1 and _span(cells[0], "colspan") > 1
+
+
+def _is_header(cells: list[LexborNode], *, first: bool) -> bool:
+    """Whether a row outside <thead> is a header row: header cells only, or a first row all in bold."""
+    return all(cell.tag == "th" or (first and len(cells) > 1 and _is_bold(cell)) for cell in cells)
+
+
+def _is_bold(cell: LexborNode) -> bool:
+    bold = cell.css_first("b, strong")
+    return bold is not None and bool(text := bold.text().strip()) and cell.text().strip() == text
 
 
 def _stacked(cell: LexborNode) -> str:
@@ -110,8 +134,8 @@ def _fill_from_above(row: list[str], hanging: dict[int, tuple[int, str]]) -> Non
 
 
 def _span(cell: LexborNode, name: str) -> int:
-    value = cell.attributes.get(name) or "1"
-    return max(1, min(int(value), _LARGEST_SPAN)) if value.strip().isdecimal() else 1
+    value = (cell.attributes.get(name) or "").strip()
+    return max(1, min(int(value[:9]), _LARGEST_SPAN[name])) if value.isdecimal() else 1
 
 
 def _header_line(rows: list[list[str]]) -> str:
