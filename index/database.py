@@ -133,8 +133,10 @@ class Database:
             )
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            whole = sums.catalogue_is_whole(self._db)
             yield
-            sums.seal_catalogue(self._db)
+            if whole:  # else the damage would be sealed as well
+                sums.seal_catalogue(self._db)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

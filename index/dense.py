@@ -107,12 +107,12 @@ class Dense:
         held = np.concatenate([keys["passage"] for keys, _ in self._parts] or [np.empty(0, np.int64)])
         return sorted(set(held.tolist()) - set(self._gone.tolist()))
 
+    def file_damage(self) -> list[str]:
+        """What is wrong with the file, a sentence each; [] too while there is none. Reads all of it."""
+        return damage(self._path, "embedding matrix")
+
     def damage(self, store: Store) -> list[str]:
-        """What is wrong with the file, or otherwise than in the store, a sentence each; [] too while there is no file.
-        Reads all of it, a little at a time."""
-        found = damage(self._path, "embedding matrix")
-        if found:
-            return found
+        """What is otherwise than in the store, a sentence each. Reads all, a little at a time."""
         self.follow(store)
         places: dict[int, tuple[Vectors, int]] = {}
         for keys, rows in self._parts:

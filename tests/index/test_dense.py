@@ -111,10 +111,10 @@ def test_whatever_is_wrong_with_the_file_the_store_has_the_vectors(store: Store,
     matrix = Dense(tmp_path)
     matrix.follow(store)
     assert matrix.passages() == list(range(1, 41))
-    assert bool(matrix.damage(store)) == (wrong != "other vectors")
+    assert bool(matrix.file_damage()) == (wrong != "other vectors")
     matrix.bring_up(store)
     assert matrix.passages() == list(range(1, 41))
-    assert matrix.damage(store) == []
+    assert matrix.damage(store) == matrix.file_damage() == []
 
 
 def test_the_packaged_model_puts_meaning_before_words_in_both_languages(e5: Embedder) -> None:
