@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import PurePosixPath
 
+from index.recognise import version_in_path
 from index.store import ManualFacts, StoredFile
 
 _INDEX_PAGES = ("index", "default", "home", "readme", "toc", "contents")
@@ -25,18 +26,19 @@ _MOST_MUST_SHARE = 2 / 3
 def facts_of(files: Sequence[StoredFile], group: str, root: str) -> ManualFacts:
     """Title, product and version of the manual that consists of `files`; `group` is its folder's or file's path.
 
-    The title is what the files name as their manual; else, for one file, its own title; else what their titles have in
-    common ("sbatch - Slurm Workload Manager"); else the title of the index page; else the folder's name.
+    The title is what the files, or two thirds of those that name one, name as their manual; else, for one file, its own
+    title; else what their titles have in common ("sbatch - Slurm Workload Manager"); else the title of the index page;
+    else the folder's name.
     Product and version are what holds for every file that names one: of "Suite/Scheduler" and "Suite/Monitor" it is
-    "Suite"; where the files differ in all, nothing is claimed.
+    "Suite"; where the files differ in all, nothing is claimed. Where no file names a version, the folder may.
     """
-    title = _most_said(files, "manual")
+    title = _agreed(_values(files, "manual"))
     if not title and len(files) == 1:
         title = files[0].title or PurePosixPath(files[0].name).stem
     if not title:
         title = _shared_part([file.title for file in files]) or _index_title(files) or _folder_name(group)
     product = _shared_path(_values(files, "product"))
-    versions = set(_values(files, "version"))
+    versions = set(_values(files, "version")) or {version_in_path(group)}
     return ManualFacts(title.strip(), product, versions.pop() if len(versions) == 1 else "", root)
 
 
@@ -45,9 +47,10 @@ def _values(files: Sequence[StoredFile], key: str) -> list[str]:
     return [value for file in files if (value := file.meta.get(key, "").strip())]
 
 
-def _most_said(files: Sequence[StoredFile], key: str) -> str:
-    values = Counter(_values(files, key))
-    return values.most_common(1)[0][0] if values else ""
+def _agreed(values: Sequence[str]) -> str:
+    """What most of the values are; "" where they are too different for that."""
+    value, count = Counter(values).most_common(1)[0] if values else ("", 0)
+    return value if count >= _MOST_MUST_SHARE * len(values) else ""
 
 
 def _shared_path(values: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ _NUMBERED = re.compile(r"^\W*(?:\d|(?:chapter|appendix|section)\b|第\d|付録)"
 
 _FOLDER_VERSION = re.compile(r"(?:version|ver|release|rel|v)?[-_. ]?(\d{1,4}(?:\.\d{1,4}){1,3})", re.IGNORECASE)
 _FOLDER_NUMBER = re.compile(r"(?:version|ver|release|rel|v)[-_. ]?(\d{1,3}(?:-\d\d)?)", re.IGNORECASE)
-_NAMED_FOLDER = re.compile(r"[^\W\d_][-_ ]v?(\d{1,4}(?:\.\d{1,4}){1,3})(?![\w])", re.IGNORECASE)
+_NAMED_FOLDER = re.compile(r"[^\W\d_][-_ ]v?(\d{1,4}(?:\.\d{1,4}){1,3})(?!\w|\.\d)", re.IGNORECASE)
 _FOLDERS_LOOKED_AT = 3
 
 

@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from index.readers.assembly import plain
 from index.readers.inline import fold_to_line
-from index.recognise import facts_in_title, version_of
+from index.recognise import facts_in_title, is_book_title, version_of
 
 _OF_THE_PAGE = frozenset({"viewport", "generator", "robots", "theme-color", "color-scheme"})
 _SAME = {
@@ -40,7 +40,9 @@ def page_meta(tree: LexborHTMLParser, site: str, above: str) -> tuple[tuple[str,
     if manual := meta.get("manual") or _manual(tree, site, above):
         meta["manual"] = manual
     said = facts_in_title(meta.get("manual", ""))
-    for key, value in (("product", said.product), ("version", said.version or _shown_version(tree))):
+    version = said.version or _shown_version(tree)
+    named = version and not is_book_title(said.manual)  # "Example Workload Manager": a site is named for its product
+    for key, value in (("product", said.product or (said.manual if named else "")), ("version", version)):
         if value:
             meta.setdefault(key, value)
     return tuple(meta.items())
