@@ -21,6 +21,7 @@ from agent.extractor import MOST
 from agent.loop import Found, citation, look
 from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
 from index.analyzer import query_language
+from index.records import Scope
 
 if TYPE_CHECKING:
     from agent.engine import Engine, Generation, ModelInfo
@@ -64,10 +65,11 @@ class Assistant:
         question: str,
         *,
         history: Sequence[Turn] = (),
+        scope: Scope | None = None,
         on_event: Callable[[Event], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Answer:
-        """Answer a question, or say that the manuals do not tell.
+        """Answer a question, or say that the manuals do not tell. `scope` keeps every search to some manuals.
 
         A cancelled question returns with what there is and `cancelled`. An engine that stops, or can't start again,
         costs the wording, not the answer. Raises QuestionUnusable for an empty question or one above 4,000 characters,
@@ -79,6 +81,7 @@ class Assistant:
             self.library,
             question,
             history=history,
+            scope=scope,
             engine=self.engine,
             tuned=self.tuned,
             on_event=on_event,
@@ -93,6 +96,8 @@ class Assistant:
             on_event(Wrote(answer.text))
         if answer.text:
             on_event(Stepped(answer.steps[-1]))
+        if answer.abstained and not answer.cancelled:
+            answer = replace(answer, suggestion=self.library.suggest(question) or "")
         return replace(answer, seconds=replace(answer.seconds, total=time.perf_counter() - started))
 
     def _info(self) -> ModelInfo | None:

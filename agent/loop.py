@@ -20,7 +20,7 @@ from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, 
 from agent.sufficiency import ENOUGH
 from agent.terms import content_words, identifiers, terms
 from index.analyzer import query_language, tokens
-from index.records import Hit
+from index.records import Hit, Scope
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -77,6 +77,7 @@ def look(
     question: str,
     *,
     history: Sequence[Turn] = (),
+    scope: Scope | None = None,
     engine: Engine | None = None,
     tuned: Callable[[], bool] = lambda: False,
     on_event: Callable[[Event], None],
@@ -85,9 +86,9 @@ def look(
 ) -> Found:
     """Search until the evidence suffices, queries run out, or three searches are done.
 
-    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `tuned` says
-    whether the engine's model may be asked for a query. `started` is the `time.perf_counter()` at which the question
-    was put.
+    Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `scope` keeps each search
+    to some manuals; `tuned` says whether the engine's model may be asked for a query. `started` is the
+    `time.perf_counter()` at which the question was put.
     """
     asked = completed(question, history)
     language = query_language(question)
@@ -103,7 +104,7 @@ def look(
         seen.add(words)
         on_event(Searching(query))
         before = time.perf_counter()
-        hits = tuple(library.search(query, TOP))
+        hits = tuple(library.search(query, TOP, scope=scope))
         between = time.perf_counter()
         extraction = extract(asked, hits, language=language)
         if asked != question and not _tells_of(question, extraction.evidence):

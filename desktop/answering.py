@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from agent.records import Answer, Event, Turn
 from desktop.folders import Folders
+from desktop.opening import open_library
 from index.errors import TebikiError
+from index.records import Scope
 
 if TYPE_CHECKING:
     from agent.assistant import Assistant
@@ -70,13 +72,15 @@ class Answering:
         history: Sequence[Turn],
         on_event: Callable[[Event], None],
         cancelled: Callable[[], bool],
+        *,
+        scope: Scope | None = None,
     ) -> Answer:
-        """Answer one question. Raises TebikiError with a sentence for the user."""
+        """Answer one question from what is in `scope`. Raises TebikiError with a sentence for the user."""
         if not self._may_answer.is_set():
             while not (self._may_answer.wait(0.1) or cancelled()):
                 pass
             self.library_changed()
-        return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled)
+        return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled, scope=scope)
 
     def warm(self) -> None:
         """Open the library and let the model read the fixed part of its prompt, so that the first question need not
@@ -101,8 +105,7 @@ class Answering:
 
     def _assistant(self) -> Assistant:
         from agent.assistant import Assistant
-        from index.library import Library
 
         if self._library is None:
-            self._library = Library.open(self._folders.library)
+            self._library = open_library(self._folders)
         return Assistant(self._library, self._engine)

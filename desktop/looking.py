@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.records import Citation, Question
 from desktop.folders import Folders
+from desktop.opening import open_library
 from desktop.view_models.section_text import quote_span
 from desktop.view_models.turns import citation_of
 from index.errors import LibraryMissing
@@ -109,10 +110,8 @@ class Looking:
     close = library_changed
 
     def _open(self) -> Library:
-        from index.library import Library
-
         if self._library is None:
-            self._library = Library.open(self._folders.library)
+            self._library = open_library(self._folders)
         return self._library
 
 

@@ -3,6 +3,7 @@
     domains/jp1/pack.toml        names, folders, banks and sample questions (see `load_pack` for the keys)
     domains/jp1/primer/en/*.md   pages that are imported like any manual
     domains/jp1/bank/en.jsonl    exam questions
+    domains/jp1/glossary.tsv     what terms are called in the other language, in short, or by another word
 
 Comes in: a folder with a `pack.toml`. Goes out: a `Pack` whose every path exists and lies in that folder. It knows
 nothing of what the files hold.
@@ -22,7 +23,7 @@ from index.records import Language
 
 MANIFEST = "pack.toml"
 
-_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise"}
+_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise", "glossary"}
 _LANGUAGES = get_args(Language)
 
 
@@ -37,7 +38,8 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class Pack:
     """A domain pack. `name` is by language; `primers` are folders to import, `banks` files of exam questions;
-    `recognisers` say which of the product's manuals a file belongs to, in the order in which they are tried."""
+    `recognisers` say which of the product's manuals a file belongs to, in the order in which they are tried; `glossary`
+    is a file of what terms are called elsewhere."""
 
     id: str
     name: dict[str, str]
@@ -47,6 +49,7 @@ class Pack:
     banks: tuple[Path, ...]
     samples: tuple[Sample, ...]
     recognisers: tuple[Recogniser, ...] = ()
+    glossary: Path | None = None
 
 
 def list_packs(domains: Path) -> list[Pack]:
@@ -71,6 +74,7 @@ def load_pack(folder: Path) -> Pack:
         product = "JP1"
         primers = ["primer/en", "primer/ja"]   folders, each with at least one file
         banks = ["bank/en.jsonl"]              files
+        glossary = "glossary.tsv"              optional; index/glossary.py says how it is written
         [[samples]]                            any number
         language = "en"
         question = "..."
@@ -113,8 +117,18 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
         primers=primers,
         banks=banks,
         samples=tuple(_sample(sample) for sample in _list(data, "samples")),
+        glossary=_glossary(folder, data),
         recognisers=tuple(recogniser_of(rule) for rule in _list(data, "recognise")),
     )
+
+
+def _glossary(folder: Path, data: dict[str, Any]) -> Path | None:
+    if "glossary" not in data:
+        return None
+    file = _inside(folder, _text(data, "glossary"))
+    if not file.is_file():
+        raise ValueError(f'the glossary "{data["glossary"]}" is missing')
+    return file
 
 
 def _id(data: dict[str, Any]) -> str:

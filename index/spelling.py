@@ -126,7 +126,9 @@ def _slips(folded: str) -> int:
     """How many slips of the keyboard are believed in a word of this length; 0: it is not mended."""
     if _KATAKANA.search(folded):
         return 1 if len(folded) < 8 else 2
-    return 0 if len(folded) < SHORTEST else 1 if len(folded) < 8 else 2
+    if len(folded) < SHORTEST:
+        return 0
+    return 1 if len(folded) < 8 or re.search(r"\d", folded) else 2  # two digits changed are another message
 
 
 def _cased(known: str, typed: str) -> str:

@@ -12,6 +12,8 @@ from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Wrot
 from desktop.contract import answer_json
 from desktop.first_start import default_library_ready
 from desktop.folders import Folders
+from desktop.opening import open_library
+from desktop.scoping import LanguageOption, ManualsOption, ProductOption, VersionOption, scope_of
 from desktop.terminal import (
     DataOption,
     JsonOption,
@@ -21,10 +23,12 @@ from desktop.terminal import (
     settings_and_folders,
     stoppable,
 )
+from index.records import Scope
 
 if TYPE_CHECKING:
     from agent.engine import Engine
     from desktop.settings import Settings
+    from index.library import Library
 
 
 def command(
@@ -32,13 +36,24 @@ def command(
     library: LibraryOption = None,
     model: ModelOption = None,
     data: DataOption = None,
+    manual: ManualsOption = None,
+    product: ProductOption = "",
+    version: VersionOption = "",
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from the manuals, with citations; says so when they do not hold the answer."""
     settings, folders = settings_and_folders(library, data)
     if library is None:
         default_library_ready(folders)
-    answer = ask(question, settings, folders, model=model, on_event=None if as_json else show_event)
+    answer = ask(
+        question,
+        settings,
+        folders,
+        model=model,
+        scope=lambda opened: scope_of(opened, manual, product, version, language),
+        on_event=None if as_json else show_event,
+    )
     if as_json:
         print_json(answer_json(answer))
     else:
@@ -51,16 +66,18 @@ def ask(
     folders: Folders,
     *,
     model: str | None = None,
+    scope: Callable[[Library], Scope] = lambda _: Scope(),
     on_event: Callable[[Event], None] | None = None,
 ) -> Answer:
     """Open library and engine, ask, close. The question is looked at before the model is loaded."""
     from agent.assistant import Assistant, check
-    from index.library import Library
 
     check(question)
-    with Library.open(folders.library) as library, engine_for(settings, folders, model) as engine, stoppable() as stop:
+    with open_library(folders) as library, engine_for(settings, folders, model) as engine, stoppable() as stop:
         assistant = Assistant(library, engine)
-        return assistant.ask(question, on_event=on_event or (lambda _: None), cancelled=stop.is_set)
+        return assistant.ask(
+            question, scope=scope(library), on_event=on_event or (lambda _: None), cancelled=stop.is_set
+        )
 
 
 def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engine:

@@ -15,6 +15,7 @@ from agent.records import ExamItem, ExamResult, Mode
 from desktop.commands.asking import engine_for
 from desktop.contract import exam_json
 from desktop.first_start import default_library_ready
+from desktop.opening import open_library
 from desktop.terminal import (
     DataOption,
     JsonOption,
@@ -50,14 +51,13 @@ def take_command(
     from agent.assistant import Assistant
     from agent.bank import load_bank
     from agent.exam import take
-    from index.library import Library
 
     chosen = exam_mode(mode)
     questions = load_bank(bank)
     settings, folders = settings_and_folders(library, data)
     if library is None:
         default_library_ready(folders)
-    with Library.open(folders.library) as opened, engine_for(settings, folders, model) as engine, stoppable() as stop:
+    with open_library(folders) as opened, engine_for(settings, folders, model) as engine, stoppable() as stop:
         on_item = counter(len(questions)) if sys.stderr.isatty() else (lambda _: None)
         result = take(questions, Assistant(opened, engine), chosen, on_item=on_item, cancelled=stop.is_set)
     if out is not None:

@@ -8,23 +8,31 @@ import typer
 
 from desktop.contract import hit_json
 from desktop.first_start import default_library_ready
-from desktop.terminal import JsonOption, LibraryOption, print_json, settings_and_folders
+from desktop.opening import open_library
+from desktop.scoping import LanguageOption, ManualsOption, ProductOption, VersionOption, scope_of
+from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders
 
 
 def command(
     query: Annotated[str, typer.Argument(help="Words, a question, a message ID, a command, a path.")],
     library: LibraryOption = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="How many hits at the most.")] = 10,
+    manual: ManualsOption = None,
+    product: ProductOption = "",
+    version: VersionOption = "",
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search the library by words and by meaning."""
-    from index.library import Library
-
+    """Search the library by words and by meaning; a name (a message ID, an option) leads to its entry."""
     _, folders = settings_and_folders(library)
     if library is None:
         default_library_ready(folders)
-    with Library.open(folders.library) as opened:
-        hits = opened.search(query, top)
+    with open_library(folders) as opened:
+        scope = scope_of(opened, manual, product, version, language)
+        hits = opened.search(query, top, scope=scope)
+        meant = opened.suggest(query)
+    if meant is not None:
+        say(f"Did you mean: {meant}")
     if as_json:
         print_json([hit_json(hit) for hit in hits])
         return

