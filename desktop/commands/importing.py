@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from desktop.contract import import_json
+from desktop.steering import Steering
 from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
 from index.errors import LibraryBusy, ManualsGone, ManualUnreadable, PackInvalid
 from index.records import ImportProgress, ImportReport, Skipped
@@ -56,8 +57,6 @@ def command(
     _, folders = settings_and_folders(library)
     with stoppable() as stop, progress_shown(progress_json) as progress:
         if steered:
-            from desktop.steering import Steering
-
             Steering(stop)
         if watched:
             report = _watched(folders, every, progress, stop, quiet=as_json)

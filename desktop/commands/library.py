@@ -10,6 +10,7 @@ import typer
 from desktop.commands import backups, jobs, packs
 from desktop.commands.importing import progress_shown
 from desktop.contract import manual_json
+from desktop.steering import Steering
 from desktop.terminal import JsonOption, LibraryOption, print_json, say, settings_and_folders, stoppable
 from index.errors import LibraryDamaged, TebikiError
 
@@ -95,11 +96,12 @@ def text_command(
 def embed_command(
     library: LibraryOption = None,
     progress_json: Annotated[bool, typer.Option("--progress-json", hidden=True)] = False,
+    steered: Annotated[bool, typer.Option("--steered", hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the embeddings that are still missing; can be stopped and goes on where it was."""
     with stoppable() as stop, progress_shown(progress_json) as progress, open_library(library) as opened:
-        made = opened.embed(progress, stop.is_set)
+        made = opened.embed(progress, stop.is_set, held=Steering(stop).held if steered else lambda: False)
     if as_json:
         print_json({"embedded": made})
     else:
