@@ -13,17 +13,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from index import analyzer, errors, fusion
+from index import analyzer, crowding, errors, fusion, versions
+from index.backups import before_removal
+from index.database import State
 from index.dense import Dense
 from index.embedder import Embedder, default_embedder, text_of
+from index.glossary import Glossary
 from index.lexical import Lexical
-from index.records import Block, Hit, ImportProgress, Language, Manual, Passage, Section
+from index.named import Find, look_up, named
+from index.records import Block, Hit, ImportProgress, Language, Manual, Passage, Scope, Section
+from index.spelling import Speller
 from index.store import SEPARATOR, Store, Vectors
 from index.writer_lock import WriterLock, writing_process
 
@@ -49,10 +54,13 @@ class Counts:
 class Library:
     """An open library; a context manager. Its methods may be called from any thread and take turns.
 
-    `embedder` is loaded when it is first needed; a library without embeddings never needs it for searching.
+    `embedder` is loaded when it is first needed; a library without embeddings never needs it for searching. `glossary`
+    adds to a query what its terms are called elsewhere.
     """
 
-    def __init__(self, folder: Path, store: Store, derived: Path, embedder: Embedder | None) -> None:
+    def __init__(
+        self, folder: Path, store: Store, derived: Path, embedder: Embedder | None, glossary: Glossary | None = None
+    ) -> None:
         """Use `Library.open` or `Library.create`."""
         self.folder = folder
         self._store = store
@@ -60,11 +68,20 @@ class Library:
         self._lexical = Lexical(derived)
         self._dense = Dense(derived)
         self._embedder = embedder
+        self._glossary = glossary or Glossary()
+        self._speller: tuple[State, Speller] | None = None
         self._turn = threading.RLock()
 
     @classmethod
-    def open(cls, folder: Path, *, embedder: Embedder | None = None) -> Library:
-        """Open the library in `folder` and bring its derived files up to date, if nobody else is writing it.
+    def open(
+        cls,
+        folder: Path,
+        *,
+        embedder: Embedder | None = None,
+        glossary: Glossary | None = None,
+        mend: bool = True,
+    ) -> Library:
+        """Open the library in `folder` and bring its derived files up to date, if nobody else is writing it and `mend`.
 
         A library on read-only media is opened too; what would have to be mended in it is kept in a temporary folder.
         Raises LibraryMissing, LibraryNewer, LibraryDamaged.
@@ -72,19 +89,20 @@ class Library:
         # A folder that is only being made is not read-only: reading past its locks would show half-written pages.
         read_only = folder.is_dir() and not os.access(folder, os.W_OK)
         store = Store.open(folder, read_only=read_only)
-        library = cls(folder, store, folder, embedder)
+        library = cls(folder, store, folder, embedder, glossary)
         try:
-            library._mend()
+            if mend:
+                library._mend()
         except BaseException:
             library.close()
             raise
         return library
 
     @classmethod
-    def create(cls, folder: Path, *, embedder: Embedder | None = None) -> Library:
+    def create(cls, folder: Path, *, embedder: Embedder | None = None, glossary: Glossary | None = None) -> Library:
         """Open the library in `folder`, making an empty one if there is none. Raises LibraryUnwritable too."""
         Store.open(folder, create=True).close()
-        return cls.open(folder, embedder=embedder)
+        return cls.open(folder, embedder=embedder, glossary=glossary)
 
     def __enter__(self) -> Library:
         return self
@@ -105,45 +123,99 @@ class Library:
 
     # -- search -------------------------------------------------------------------------------------------------------
 
-    def search(self, query: str, top: int = 10, *, language: Language | None = None) -> list[Hit]:
+    def search(
+        self, query: str, top: int = 10, *, language: Language | None = None, scope: Scope | None = None
+    ) -> list[Hit]:
         """The at most `top` passages that answer `query` best, by words and meaning, best first.
 
-        `language` keeps to manuals in that language. Passages without an embedding are found by their words; a query
-        none of whose words the library knows is answered by meaning alone, if there are embeddings. Equal scores stand
-        in the order of import. The words are terms only: no query is a syntax error.
+        A query that is a name (a message id, an option, a command) is led to the entries of that name; names within a
+        question lift theirs. The newest edition of a manual stands before older ones, unless the query names a
+        version; what several manuals say alike is listed once. `scope` keeps to some manuals, `language` (or the
+        scope's) to passages in that language. Passages without an embedding are found by their words; a query none of
+        whose words the library knows is answered by meaning alone, if there are embeddings. Equal scores stand in the
+        order of import. The words are terms only: no query is a syntax error.
         """
         if top < 1 or not query.strip():
             return []
+        scope = scope or Scope()
+        scope = replace(scope, language=scope.language or language)
         with self._turn:
-            lexical = dict(self._by_words(query, max(POOL, top), language))
-            cosine = self._by_meaning(query, max(POOL, top), language, lexical)
-            weight = fusion.WORDS_WEIGHT[analyzer.query_language(query)]
-            if analyzer.is_identifier(query):
-                weight = fusion.NAME_WEIGHT
-            ranked = fusion.weighted(lexical, cosine, weight)
+            self._reopen_if_moved()
+            books = self._store.books()
+            manuals = versions.in_scope(books, scope)
+            back = versions.outdated(books, query, manuals)
+            names = named(query, *self._finders(manuals, scope.language))
+            lexical = self._by_words(query, max(POOL, top), manuals, scope.language)
+            # Whoever types a name wants it at once: the entry is known, and meaning would cost more than all the rest.
+            cosine = {} if names.whole else self._by_meaning(query, max(POOL, top), manuals, scope.language, lexical)
+            ranked = names.lifted(fusion.weighted(lexical, cosine, self._words_weight(query)))
             held = self._store.passages([id_ for id_, _ in ranked])  # a derived file may still name what was removed
-        kept = [(held[id_], score) for id_, score in ranked if id_ in held][:top]
-        return [Hit(passage, score, lexical.get(passage.id, 0.0), cosine.get(passage.id)) for passage, score in kept]
+        hits = [
+            Hit(held[id_], score, lexical.get(id_, 0.0), cosine.get(id_))
+            for id_, score in ranked
+            if id_ in held and (manuals is None or held[id_].manual_id in manuals)
+        ]
+        return crowding.without_repeats(crowding.newest_first(hits, back))[:top]
 
-    def _by_words(self, query: str, top: int, language: Language | None) -> list[tuple[int, float]]:
+    def entries(self, identifier: str, *, scope: Scope | None = None) -> list[Passage]:
+        """The passages that explain a name, best first: as a term, a heading, a table's row; exact, else as the
+        beginning of longer names. Of "sbatch -t" those on sbatch's page. [] where nothing explains it."""
+        scope = scope or Scope()
+        with self._turn:
+            manuals = versions.in_scope(self._store.books(), scope)
+            places = look_up(identifier, *self._finders(manuals, scope.language))
+            held = self._store.passages([place.passage_id for place in places])
+        return [held[place.passage_id] for place in places]
+
+    def suggest(self, query: str) -> str | None:
+        """The query as it was probably meant: unknown words replaced by near ones that the library knows. None where
+        all words are known or nothing is near. It is for offering only; `search` never changes a query."""
+        with self._turn:
+            state = self._store.state()
+            if self._speller is None or self._speller[0] != state:
+                self._speller = state, Speller(self._store.words())
+            return self._speller[1].suggest(query, self._lexical.frequency)
+
+    def _finders(self, manuals: frozenset[int] | None, language: Language | None) -> tuple[Find, Find]:
+        """How names are looked up in a scope: exact, and by their beginning."""
+        find = partial(self._store.places, manuals=manuals, language=language)
+        return find, partial(find, prefix=True)
+
+    @staticmethod
+    def _words_weight(query: str) -> float:
+        if analyzer.is_identifier(query):
+            return fusion.NAME_WEIGHT
+        return fusion.WORDS_WEIGHT[analyzer.query_language(query)]
+
+    def _by_words(
+        self, query: str, top: int, manuals: frozenset[int] | None, language: Language | None
+    ) -> dict[int, float]:
         # Another process may swap the index just now: open it again. Else it is broken: make it anew.
         for mend in (self._lexical.close, partial(self._mend, anew=True), None):
             try:
-                return self._lexical.search(query, top, language=language)
+                weights = self._glossary.widened(query, self._lexical.weights(query))
+                return dict(self._lexical.search_terms(weights, top, language=language, manuals=manuals))
             except Exception as error:  # Whoosh fails in many ways on a broken file
                 _log.warning("Search by words failed: %s: %s", type(error).__name__, error)
                 if mend is not None:
                     mend()
-        return []
+        return {}
 
-    def _by_meaning(self, query: str, top: int, language: Language | None, also: dict[int, float]) -> dict[int, float]:
+    def _by_meaning(
+        self,
+        query: str,
+        top: int,
+        manuals: frozenset[int] | None,
+        language: Language | None,
+        also: Collection[int],
+    ) -> dict[int, float]:
         embedder = self._embedder_in_use()
         if embedder is None:
             return {}
         self._dense.follow(self._store)
         vector = embedder.queries([query])[0]
         nearest = dict(self._dense.search(vector, top, language=language))
-        return nearest | self._dense.cosines(vector, also.keys() - nearest.keys())
+        return nearest | self._dense.cosines(vector, set(also) - nearest.keys())
 
     def _embedder_in_use(self) -> Embedder | None:
         """The embedder that made the stored embeddings; None where there are none, or it is another or not installed:
@@ -166,9 +238,11 @@ class Library:
             return Counts(*self._store.counts())
 
     def manuals(self) -> list[Manual]:
-        """Every manual, by title."""
+        """Every manual, by title; `older` says that a newer version of it is there too."""
         with self._turn:
-            return self._store.manuals()
+            manuals = self._store.manuals()
+        older = versions.older(manuals)
+        return [replace(manual, older=manual.id in older) for manual in manuals]
 
     def section(self, section_id: int) -> Section:
         """One section, whole. Raises LibraryMissing where it is gone (its manual was removed or imported anew)."""
@@ -225,6 +299,8 @@ class Library:
         Raises LibraryMissing for an unknown id, LibraryBusy, LibraryUnwritable, DiskFull.
         """
         with WriterLock(self.folder, patience=2.0), self._turn:
+            self._reopen_if_moved()
+            before_removal(self.folder)
             removed = self._store.remove_manual(manual_id)
             self._bring_up()
         return removed
@@ -298,20 +374,47 @@ class Library:
 
     def refresh(self) -> None:
         """Bring the derived files up to date if nobody else is writing; what an import by another process left open."""
-        self._mend()
+        with self._turn:
+            self._reopen_if_moved()
+            self._mend()
 
     def verify(self) -> list[str]:
-        """Everything that is damaged, a sentence each; [] for a library that is whole. Changes nothing."""
+        """Everything that is damaged, a sentence each; [] for a library that is whole. Damage is left as it is; what
+        is only behind is brought up."""
         from index.checking import damage
 
         with self._turn:
-            return list(damage(self._store, self._lexical, self._dense))
+            self._reopen_if_moved()
+            return list(damage(self._store, self._lexical, self._dense, self._mend))
 
     def rebuild(self) -> None:
-        """Make every derived file anew from the store. Raises LibraryBusy, LibraryUnwritable, DiskFull."""
+        """Make every derived file anew from the store, and mend the store as far as that can be (see mending.py).
+        Raises LibraryBusy, LibraryUnwritable, DiskFull, LibraryDamaged."""
+        from index.mending import mend
+
         with WriterLock(self.folder, patience=2.0), self._turn:
+            self._reopen_if_moved()
+            mend(self._store)
             self._bring_up(anew=True)
+            self._store.fill_entries()
             self._store.forget_removed()
+
+    def _reopen_if_moved(self) -> None:
+        """Follow a library whose file was replaced (a backup was put back). Raises what `open` raises, and then goes on
+        with the file as it was."""
+        if self._store.is_moved():
+            try:
+                store = Store.open(self.folder, read_only=self._store.read_only)
+            except errors.LibraryMissing as error:
+                raise errors.LibraryMoved(
+                    f"The library in {self.folder} is gone: its folder was moved or deleted, or its disk taken out."
+                    " Bring it back, and go on."
+                ) from error
+            self._lexical.close()
+            self._dense.close()
+            self._store.close()
+            self._store = store
+            self._mend()
 
     def _bring_up(self, *, anew: bool = False) -> None:
         self._lexical.bring_up(self._store, anew=anew)
