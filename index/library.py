@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from index import analyzer, crowding, errors, fusion, versions
+from index import analyzer, crowding, errors, fusion, reranking, versions
 from index.backups import before_removal
 from index.database import State
 from index.dense import Dense
@@ -145,11 +145,15 @@ class Library:
             manuals = versions.in_scope(books, scope)
             back = versions.outdated(books, query, manuals)
             names = named(query, *self._finders(manuals, scope.language))
-            lexical = self._by_words(query, max(POOL, top), manuals, scope.language)
+            # Only manuals in another language than the question's: then their words are all that can be found.
+            alone = analyzer.query_language(query) not in versions.languages(books, scope)
+            lexical = self._by_words(query, max(POOL, top), manuals, scope.language, alone=alone)
             # Whoever types a name wants it at once: the entry is known, and meaning would cost more than all the rest.
             cosine = {} if names.whole else self._by_meaning(query, max(POOL, top), manuals, scope.language, lexical)
             ranked = names.lifted(fusion.weighted(lexical, cosine, self._words_weight(query)))
             held = self._store.passages([id_ for id_, _ in ranked])  # a derived file may still name what was removed
+            if lexical and not names.whole:
+                ranked = reranking.lifted(ranked, held, self._worth(query))
         hits = [
             Hit(held[id_], score, lexical.get(id_, 0.0), cosine.get(id_))
             for id_, score in ranked
@@ -187,13 +191,19 @@ class Library:
             return fusion.NAME_WEIGHT
         return fusion.WORDS_WEIGHT[analyzer.query_language(query)]
 
+    def _worth(self, query: str) -> dict[str, float]:
+        """What each term of the query tells, for the second look."""
+        weights = self._lexical.weights(query)
+        frequencies = [self._lexical.frequency(term) for term in weights]
+        return reranking.rarity(weights, frequencies, self._store.passage_count())
+
     def _by_words(
-        self, query: str, top: int, manuals: frozenset[int] | None, language: Language | None
+        self, query: str, top: int, manuals: frozenset[int] | None, language: Language | None, *, alone: bool
     ) -> dict[int, float]:
         # Another process may swap the index just now: open it again. Else it is broken: make it anew.
         for mend in (self._lexical.close, partial(self._mend, anew=True), None):
             try:
-                weights = self._glossary.widened(query, self._lexical.weights(query))
+                weights = self._glossary.widened(query, self._lexical.weights(query), alone=alone)
                 return dict(self._lexical.search_terms(weights, top, language=language, manuals=manuals))
             except Exception as error:  # Whoosh fails in many ways on a broken file
                 _log.warning("Search by words failed: %s: %s", type(error).__name__, error)
