@@ -35,19 +35,19 @@ class Cursor(sqlite3.Cursor):
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise plain(error, self._path) from error
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise plain(error, self._path) from error
 
     def fetchall(self) -> list[Any]:
         try:
             return super().fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise plain(error, self._path) from error
 
 
@@ -59,13 +59,13 @@ class Connection(sqlite3.Connection):
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         try:
             return self.cursor(Cursor).execute(sql, parameters)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise plain(error, self.path) from error
 
     def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
         try:
             return self.cursor(Cursor).executemany(sql, parameters)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise plain(error, self.path) from error
 
 
@@ -82,8 +82,11 @@ def connect(file: Path, mode: str, *, shown: Path | None = None) -> Connection:
     return db
 
 
-def plain(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    """What `error` means for the user whose library lies in `path`; `error` itself where it is this program's fault."""
+def plain(error: sqlite3.DatabaseError | UnicodeDecodeError, path: Path) -> Exception:
+    """What `error` means for the user whose library lies in `path`; `error` itself where it is this program's fault.
+
+    Where SQLite's own message quotes what is damaged, it may be no text: then Python can't even say the message.
+    """
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
         return error
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
