@@ -29,21 +29,38 @@ _CONTENTS = re.compile(r"^(toc|table of figures|目次)\b", re.IGNORECASE)
 _CODE = re.compile(r"(code|preformatted|console|listing|コード|書式なし)", re.IGNORECASE)
 _NOTE = re.compile(r"(note|caution|warning|tip|quote|注意|メモ|引用)", re.IGNORECASE)
 _SEPARATOR = " | "
+_DAMAGED = "{} is damaged and can't be opened as DOCX; open it in Word and save it again."
 
 
 def read_docx(data: bytes, source: str, shown: str) -> Document:
     """The document. Raises ManualUnreadable: not a DOCX, protected with a password, damaged, or without text."""
     word = _open(data, shown)
-    walk = _Walk(word)
-    walk.read()
-    properties = word.core_properties
-    title = (properties.title or "").strip() or walk.title or source.rsplit("/", 1)[-1]
+    try:
+        walk = _Walk(word)
+        walk.read()
+    except Exception as error:  # parts of a damaged file are not the objects that python-docx takes them for
+        raise ManualUnreadable(_DAMAGED.format(shown)) from error
+    said = _properties(word)
+    title = said.get("title", "") or walk.title or source.rsplit("/", 1)[-1]
     sections = rooted(walk.assembly.sections(), title)
     if not sections:
         raise ManualUnreadable(f"{shown} holds no text; if it is made of pictures, run text recognition on it first.")
-    language = language_of("\n".join(section.text for section in sections), properties.language or "")
-    meta = (("subject", properties.subject), ("version", properties.version), ("keywords", properties.keywords))
-    return Document(source, title, language, sections, tuple((key, value) for key, value in meta if value))
+    language = language_of("\n".join(section.text for section in sections), said.get("language", ""))
+    meta = tuple((key, said[key]) for key in ("subject", "version", "keywords") if key in said)
+    return Document(source, title, language, sections, meta)
+
+
+def _properties(word: WordFile) -> dict[str, str]:
+    """What the file's properties say; nothing where they are damaged, which is no reason to refuse its text."""
+    found: dict[str, str] = {}
+    for key in ("title", "language", "subject", "version", "keywords"):
+        try:
+            value = fold_to_line(str(getattr(word.core_properties, key) or ""))
+        except Exception:  # python-docx lets KeyError, ValueError and AttributeError through
+            continue
+        if value:
+            found[key] = value
+    return found
 
 
 def _open(data: bytes, shown: str) -> WordFile:
@@ -65,9 +82,7 @@ def _open(data: bytes, shown: str) -> WordFile:
     try:
         word: WordFile = docx.Document(io.BytesIO(data))
     except Exception as error:  # python-docx lets KeyError, ValueError, lxml's and zipfile's errors through
-        raise ManualUnreadable(
-            f"{shown} is damaged and can't be opened as DOCX; open it in Word and save it again."
-        ) from error
+        raise ManualUnreadable(_DAMAGED.format(shown)) from error
     return word
 
 

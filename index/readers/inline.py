@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CJK = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
-_BREAK_IN_JAPANESE = re.compile(rf"(?<={_CJK})[ \t]*[\r\n]+[ \t\r\n]*(?={_CJK})")
+_BREAK_IN_JAPANESE = re.compile(rf"(?<={_CJK})[ \t]*+[\r\n]++[ \t\r\n]*+(?={_CJK})")  # never tries a stretch twice
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0\u2000-\u200a\u202f]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\x00-\x08\x0e-\x1f]")
 LINE = "\x0b"  # stands for a line break that is meant (<br>) until `fold` has folded those that are not

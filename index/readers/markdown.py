@@ -13,31 +13,35 @@ from index.readers.assembly import Assembly, rooted
 from index.readers.inline import join_wrapped, verbatim
 from index.records import Document
 
-_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?[ \t]*#*[ \t]*$")
+_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
 _FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})")
 _ITEM = re.compile(r"^([ \t]*)([-*+]|\d{1,9}[.)])[ \t]+(.*)$")
-_TABLE_RULE = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_RULE = re.compile(r"^ {0,3}([-*_])[ \t]*(\1[ \t]*){2,}$")
-_HEADING_ID = re.compile(r"[ \t]*\{#([^}\s]+)[^}]*\}$")
+_TABLE_RULE = re.compile(r"^ {0,3}\|?[ \t]*+:?-++:?[ \t]*+(\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$")
+_RULE = re.compile(r"^ {0,3}([-*_])[ \t]*+(\1[ \t]*+){2,}+$")
+_HEADING_ID = re.compile(r"\{#([^{}\s]+)[^{}]*\}$")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_FRONT_KEY = re.compile(r"^([A-Za-z_][\w -]*?)[ \t]*:[ \t]*(.*)$")
+_FRONT_KEY = re.compile(r"^([A-Za-z_][\w -]*):(.*)$")
+# Each pattern that opens with a mark looks ahead for its end no farther than words are marked in earnest: a page of
+# nothing but marks would take hours otherwise.
+_TARGET = r"\([^()\s]{0,2000}+(?:\([^()]{0,200}+\)[^()\s]{0,2000}+){0,9}+(?:\s++\"[^\"]{0,500}+\")?\)"
 _INLINE = (
-    (re.compile(r"!\[([^\]]*)\]\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)"), r"[\1]"),
-    (re.compile(r"\[([^\]]+)\]\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
-    (re.compile(r"<((?:https?|mailto):[^>\s]+)>"), r"\1"),
+    (re.compile(rf"!\[([^\[\]]{{0,500}}+)\]{_TARGET}"), r"[\1]"),
+    (re.compile(rf"\[((?:[^\[\]]|\[[^\[\]]{{0,200}}+\]){{1,500}}+)\]{_TARGET}"), r"\1"),
+    (re.compile(r"\[([^\[\]]{1,500}+)\]\[[^\[\]]{0,500}+\]"), r"\1"),
+    (re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000}+)>"), r"\1"),
     (
         re.compile(
-            r"</?(?:a|abbr|b|br|code|del|em|i|img|ins|kbd|p|small|span|strong|sub|sup|u)\b[^>]*>", re.IGNORECASE
+            r"</?(?:a|abbr|b|br|code|del|em|i|img|ins|kbd|p|small|span|strong|sub|sup|u)\b[^<>]{0,2000}+>",
+            re.IGNORECASE,
         ),
         "",
     ),
-    (re.compile(r"(?<![\w*])(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?![\w*])"), r"\2"),
-    (re.compile(r"(?<![\w*])([*_])(?=\S)([^*_]+?)(?<=\S)\1(?![\w*])"), r"\2"),
+    (re.compile(r"(?<![\w*])(\*\*|__)(?=\S)(.{1,500}?)(?<=\S)\1(?![\w*])"), r"\2"),
+    (re.compile(r"(?<![\w*])([*_])(?=\S)([^*_]{1,500}+)(?<=\S)\1(?![\w*])"), r"\2"),
     (re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>])"), r"\1"),
 )
-_CODE_SPAN = re.compile(r"(`+)(.+?)\1(?!`)")
+_CODE_SPAN = re.compile(r"(?<!`)(`{1,9})(?!`)(.{1,1000}?)(?<!`)\1(?!`)")
 
 
 def read_markdown(text: str, source: str) -> Document:
@@ -100,7 +104,7 @@ class _Reader:
             elif _FENCE.match(line):
                 self._fenced()
             elif heading := _ATX.match(line):
-                self._heading(len(heading.group(1)), heading.group(2) or "")
+                self._heading(len(heading.group(1)), _without_closing(heading.group(2) or ""))
                 self._at += 1
             elif _RULE.match(line):
                 self._at += 1
@@ -120,7 +124,7 @@ class _Reader:
 
     def _heading(self, level: int, text: str) -> None:
         named = _HEADING_ID.search(text)
-        text = plain_inline(_HEADING_ID.sub("", text)).strip()
+        text = plain_inline(text[: named.start()] if named else text).strip()
         self.first_heading = self.first_heading or text
         self.assembly.heading(level, text, named.group(1) if named else slug(text))
 
@@ -222,6 +226,13 @@ class _Reader:
             inset = len(line) - len(line.lstrip())
             folded.append(" " * inset + plain_inline(join_wrapped(line.strip().split("\n"))).replace("\n", " "))
         self.assembly.add("list", "\n".join(folded))
+
+
+def _without_closing(text: str) -> str:
+    """A heading's text without the signs that may close it ("## Ports ##")."""
+    text = text.strip(" \t")
+    bare = text.rstrip("#")
+    return bare.rstrip(" \t") if not bare or bare[-1] in " \t" else text
 
 
 def _cells(row: str) -> list[str]:

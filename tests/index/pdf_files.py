@@ -33,17 +33,35 @@ def paragraph(top: float, *lines: str, pitch: float = 14, **put: float) -> list[
     return [Put(line, top - pitch * at, **put) for at, line in enumerate(lines)]  # type: ignore[arg-type]
 
 
+Stroke = tuple[float, float, float, float]
+"""A drawn line from x, y to x, y, in points from the lower left corner."""
+
+
+def grid(xs: list[float], ys: list[float]) -> list[Stroke]:
+    """The lines of a table with columns between `xs` and rows between `ys`."""
+    across = [(xs[0], y, xs[-1], y) for y in ys]
+    return across + [(x, min(ys), x, max(ys)) for x in xs]
+
+
 def write_pdf(
-    pages: list[list[Put]], *, outline: list[Bookmark] | None = None, title: str = "", password: str = ""
+    pages: list[list[Put]],
+    *,
+    outline: list[Bookmark] | None = None,
+    title: str = "",
+    password: str = "",
+    lines: list[list[Stroke]] | None = None,
 ) -> bytes:
-    """A PDF of A4 pages with Latin text, optionally with bookmarks, a title, or RC4 encryption under a password."""
+    """A PDF of A4 pages with Latin text, optionally with bookmarks, a title, drawn lines for each page, or RC4
+    encryption under a password."""
     bodies: list[bytes] = [b"", b""]  # 1: catalog, 2: page tree
     fonts = {name: len(bodies) + at + 1 for at, name in enumerate(_FONTS)}
     bodies += [f"<< /Type /Font /Subtype /Type1 /BaseFont /{base} >>".encode() for base in _FONTS.values()]
     resources = " ".join(f"/{name} {number} 0 R" for name, number in fonts.items())
     page_numbers = []
-    for lines in pages:
-        stream = b"".join(_show(line) for line in lines)
+    for number, puts in enumerate(pages):
+        drawn = lines[number] if lines and number < len(lines) else []
+        stream = b"".join(_show(put) for put in puts)
+        stream += b"".join(f"{a:g} {b:g} m {c:g} {d:g} l S\n".encode() for a, b, c, d in drawn)
         content = len(bodies) + 1
         bodies.append(_Stream(stream))
         page_numbers.append(len(bodies) + 1)
