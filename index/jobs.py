@@ -174,7 +174,6 @@ class Jobs:
                 (len(candidates), len(skipped), id_),
             )
             self.set_state(id_, "running")
-            self._prune()
         return int(id_)
 
     def take_up(self, id_: int) -> None:
@@ -258,6 +257,7 @@ class Jobs:
             if self.goes_on(id_):
                 left = self._db.execute("SELECT waiting FROM jobs WHERE id = ?", (id_,)).fetchone()[0]
                 self.set_state(id_, "failed" if reason else "paused" if left else "done", reason)
+            self._prune()
         return self.job(id_)
 
     def opened(self, id_: int, group: str) -> tuple[int, int]:
