@@ -96,7 +96,8 @@ class Tokens:
 class Answer:
     """The end of the way. `text` is the answer, or the refusal when `abstained`, with `nearest` to go on from.
 
-    `phrased` says that the model worded `text`; otherwise `text` is the evidence itself.
+    `phrased` says that the model worded `text`; otherwise `text` is the evidence itself. `suggestion` is a refused
+    question with its misspelt words as the library spells them; "" where they are fine.
     """
 
     question: str
@@ -111,6 +112,7 @@ class Answer:
     model: str
     phrased: bool = False
     cancelled: bool = False
+    suggestion: str = ""
 
 
 # Events, in the order in which a question meets them. The window and the terminal show the same ones.

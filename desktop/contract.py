@@ -99,6 +99,7 @@ def answer_json(answer: Answer) -> Json:
         "tokens": asdict(answer.tokens),
         "model": answer.model,
         "phrased": answer.phrased,
+        "suggestion": answer.suggestion,
     }
 
 

@@ -196,9 +196,12 @@ class Window(QMainWindow):
         for page in (self.ask, self.library, self.exam):
             page.problem.connect(self.show_problem)
         self.ask.deleted.connect(self._offer_undo)
+        self.ask.busy.connect(lambda busy: self.process.hold() if busy else self.process.go_on())
         self.library.done.connect(lambda words: self.message.show_message(words, "good"))
-        self.library.packs.working.connect(lambda words: self.message.show_message(words))
-        self.library.packs.done.connect(lambda words: self.message.show_message(words, "good"))
+        for part in (self.library.packs, self.library.care):
+            part.working.connect(lambda words: self.message.show_message(words))
+            part.done.connect(lambda words: self.message.show_message(words, "good"))
+        self.library.care.damaged.connect(self._offer_mending)
         self.library.changed.connect(self._library_changed)
         self.library.holdings_known.connect(self._show_holdings)
         self.process.progressed.connect(self._show_work)
@@ -269,6 +272,7 @@ class Window(QMainWindow):
         self._engine_ready(EngineReady("", self._look.sentence(error)))
 
     def _show_holdings(self, holdings: Holdings) -> None:
+        self.ask.composer.scope.show_manuals(holdings.manuals)
         if holdings.manuals:
             self.status.library.say("status.library", manuals=len(holdings.manuals), passages=f"{holdings.passages:,}")
         else:
@@ -301,6 +305,9 @@ class Window(QMainWindow):
         self.message.show_message(
             texts("chats.deleted"), "plain", texts("chats.undo"), lambda: self.ask.restore(conversation_id)
         )
+
+    def _offer_mending(self, words: str) -> None:
+        self.message.show_message(words, "error", self._look.texts("care.mend"), self.library.care.mend)
 
     def _retranslate(self) -> None:
         texts = self._look.texts

@@ -33,10 +33,12 @@ ROOMY = 1100
 
 
 class AskPage(QWidget):
-    """`problem` carries a sentence for the message bar; `deleted` a conversation that can be restored."""
+    """`problem` carries a sentence for the message bar; `deleted` a conversation that can be restored; `busy` says
+    whether somebody waits for an answer, so that work in the background can give way."""
 
     problem = Signal(str)
     deleted = Signal(int)
+    busy = Signal(bool)
     answered = Signal()
 
     def __init__(
@@ -99,15 +101,16 @@ class AskPage(QWidget):
         state = TurnState(saved.id, saved.conversation_id, question)
         self._add_view(state)
         self._follow = True
-        answering = self._answering
+        answering, scope = self._answering, self.composer.scope.scope
         task = self._asking.run(
-            lambda task: answering.ask(question, history, task.tell, task.stopped),
+            lambda task: answering.ask(question, history, task.tell, task.stopped, scope=scope),
             done=lambda answer: self._finished(state, answer),
             failed=lambda error: self._failed(state, error),
             event=lambda event: self._event(state, event),
         )
         self._running = (state, task)
         self.composer.set_running(True)
+        self.busy.emit(True)
         self.show_list()
 
     def stop(self) -> None:
@@ -307,6 +310,7 @@ class AskPage(QWidget):
     def _end(self, state: TurnState) -> None:
         self._running = None
         self.composer.set_running(False)
+        self.busy.emit(False)
         view = self._view_of(state)
         if view is not None:
             view.refresh()

@@ -24,11 +24,14 @@ from desktop.folders import Folders
 from desktop.import_process import ImportProcess
 from desktop.look import Look
 from desktop.looking import Holdings, Looking
+from desktop.pages.library_care import LibraryCare
 from desktop.pages.library_packs import LibraryPacks
 from desktop.tasks import Lane
 from desktop.view_models.library_rows import COLUMNS, NUMBERS, cell
 from desktop.widgets.controls import Button, Picture, Words
 from desktop.widgets.import_panel import ImportPanel
+from desktop.widgets.paused_panel import PausedPanel
+from index.jobs import ImportJob
 from index.library_pack import SUFFIX
 from index.reading import READABLE
 from index.records import ImportReport, Manual
@@ -97,13 +100,21 @@ class LibraryPage(QWidget):
         self._look, self._reading, self._looking = look, reading, looking
         self.process = process
         self._queued: list[Path] = []
+        self._resume_next: ImportJob | None = None
+        self._watched_next = False
         self._last_folder = Path.home()
         self._embeddings_wanted = False
         self.packs = LibraryPacks(look, folders, packing, self)
+        self.care = LibraryCare(look, folders, packing, self)
         self.model = ManualsModel(look)
         self.table = self._table()
         self.panel = ImportPanel(look)
-        self.panel.cancelled.connect(process.stop)
+        self.panel.paused.connect(process.pause)
+        self.panel.cancelled.connect(process.cancel)
+        self.panel.files_wanted.connect(self.care.show_jobs)
+        self.paused = PausedPanel(look)
+        self.paused.resume.connect(self.resume)
+        self.paused.discard.connect(self.care.discard)
         self._empty = self._drop_hint()
         self.remove_button = Button(look, "library.remove", "delete", clicked=self.remove_selected)
         self.remove_button.setEnabled(False)
@@ -111,6 +122,7 @@ class LibraryPage(QWidget):
         layout.setContentsMargins(28, 22, 28, 18)
         layout.setSpacing(14)
         layout.addLayout(self._head())
+        layout.addWidget(self.paused)
         layout.addWidget(self.panel)
         layout.addWidget(self.table, 1)
         layout.addWidget(self._empty, 1)
@@ -119,6 +131,10 @@ class LibraryPage(QWidget):
         process.failed.connect(self._failed)
         self.packs.changed.connect(self._library_changed)
         self.packs.problem.connect(self.problem)
+        self.care.problem.connect(self.problem)
+        self.care.unfinished.connect(self._offer)
+        self.care.resume.connect(self.resume)
+        self.care.due.connect(self._import_watched)
         self._show(Holdings(()))
 
     # What the window asks of the page
@@ -127,6 +143,8 @@ class LibraryPage(QWidget):
         """Read again what the library holds."""
         looking = self._looking
         self._reading.run(lambda _: looking.holdings(), done=self._show, failed=self._trouble)
+        if not self.process.running or self.process.embedding_only:
+            self.care.look_for_unfinished()
 
     def import_paths(self, paths: Sequence[Path]) -> None:
         """Import files and folders; they wait their turn while another import runs. Packs are asked about, each."""
@@ -138,12 +156,35 @@ class LibraryPage(QWidget):
         if self.process.running:
             self._queued += paths
             if self.process.embedding_only:
-                self.process.stop()
+                self.process.pause()
             else:
                 self.done.emit(self._look.texts("library.queued", n=len(paths)))
             return
         self.process.start_import(paths)
         self.panel.begin()
+
+    def resume(self, job: ImportJob) -> None:
+        """Go on with an import that did not come to its end; embeddings wait."""
+        self.paused.show_job(None)
+        if self.process.running:
+            self._resume_next = job
+            if self.process.embedding_only:
+                self.process.pause()
+            return
+        self.process.resume(job.id)
+        self.panel.begin()
+
+    def _import_watched(self) -> None:
+        if not self.process.running or self.process.embedding_only:
+            self._watched_next = True
+            if self.process.running:
+                self.process.pause()
+            else:
+                self._next()
+
+    def _offer(self, job: ImportJob | None) -> None:
+        busy = self.process.running and not self.process.embedding_only
+        self.paused.show_job(None if busy else job)
 
     def fill_embeddings(self) -> None:
         """Make missing embeddings in the background, unless something runs."""
@@ -212,10 +253,16 @@ class LibraryPage(QWidget):
     def _more_menu(self) -> QMenu:
         texts, menu = self._look.texts, QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(texts("jobs.menu")).triggered.connect(lambda: self.care.show_jobs())
+        menu.addAction(texts("watch.menu")).triggered.connect(lambda: self.care.show_watched())
+        menu.addSeparator()
         menu.addAction(texts("packs.import")).triggered.connect(lambda: self.packs.choose())
         export = menu.addAction(texts("packs.export"))
         export.setEnabled(bool(self.model.manuals))
         export.triggered.connect(lambda: self.packs.export())
+        menu.addSeparator()
+        menu.addAction(texts("care.backup")).triggered.connect(lambda: self.care.back_up())
+        menu.addAction(texts("care.verify")).triggered.connect(lambda: self.care.verify())
         return menu
 
     def _table(self) -> QTableView:
@@ -315,7 +362,15 @@ class LibraryPage(QWidget):
         self._next()
 
     def _next(self) -> None:
-        if self._queued:
+        if self._resume_next is not None:
+            job, self._resume_next = self._resume_next, None
+            self.resume(job)
+        elif self._watched_next:
+            self._watched_next = False
+            self._embeddings_wanted = True
+            self.process.start_watched()
+            self.panel.begin()
+        elif self._queued:
             paths, self._queued = self._queued, []
             self.import_paths(paths)
         elif self._embeddings_wanted:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
 from desktop.look import Look
 from desktop.widgets.controls import IconButton, Words, restyle
+from desktop.widgets.scope_button import ScopeButton
 
 MOST_LINES = 6
 
@@ -83,7 +84,10 @@ class Composer(QFrame):
         self.edit = QuestionEdit()
         self.hint = Words(look, "ask.hint", "small")
         self.button = IconButton(look, "ask.send", "send", self._press, role="send", colour="on_accent", size=20)
+        self.scope = ScopeButton(look)
         below = QHBoxLayout()
+        below.setSpacing(10)
+        below.addWidget(self.scope)
         below.addWidget(self.hint, 1)
         below.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         layout = QVBoxLayout(self)

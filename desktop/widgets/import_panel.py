@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QProgressBar, QVBoxLayout, QWidget
 
 from desktop.look import Look
@@ -14,7 +14,9 @@ from index.records import ImportReport
 class ImportPanel(QFrame):
     """Hidden until an import begins; the report stays until it is closed."""
 
+    paused = Signal()
     cancelled = Signal()
+    files_wanted = Signal()
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -38,6 +40,7 @@ class ImportPanel(QFrame):
         self._current.setText("")
         self._bar.setRange(0, 0)
         self._cancel.setEnabled(True)
+        self._pause.setEnabled(True)
         self._result_part.hide()
         self._progress_part.show()
         self.show()
@@ -104,11 +107,15 @@ class ImportPanel(QFrame):
         self._current.setTextFormat(Qt.TextFormat.PlainText)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._cancel = Button(look, "library.cancel", "stop", clicked=self._stop)
+        self._pause = Button(look, "library.pause", "pause", clicked=lambda: self._end("library.pausing", self.paused))
+        self._cancel = Button(
+            look, "library.cancel", "stop", clicked=lambda: self._end("library.stopping", self.cancelled)
+        )
         self._progress_part = QWidget()
         top = QHBoxLayout()
         top.addWidget(self._stage, 1)
         top.addWidget(self._left)
+        top.addWidget(self._pause)
         top.addWidget(self._cancel)
         layout = QVBoxLayout(self._progress_part)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -129,6 +136,7 @@ class ImportPanel(QFrame):
         top = QHBoxLayout()
         top.addWidget(self._picture)
         top.addWidget(self._title, 1)
+        top.addWidget(Button(look, "jobs.show_files", "", "link", clicked=self.files_wanted.emit))
         top.addWidget(IconButton(look, "library.report_close", "close", self.hide))
         layout = QVBoxLayout(self._result_part)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -151,7 +159,8 @@ class ImportPanel(QFrame):
                 time=self._look.texts(key, **values),
             )
 
-    def _stop(self) -> None:
+    def _end(self, key: str, asked: SignalInstance) -> None:
         self._cancel.setEnabled(False)
-        self._stage.say("library.stopping")
-        self.cancelled.emit()
+        self._pause.setEnabled(False)
+        self._stage.say(key)
+        asked.emit()

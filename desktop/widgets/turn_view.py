@@ -133,6 +133,13 @@ class TurnView(QFrame):
         self._refusal_title = Words(self._look, "ask.no_evidence", "refusal")
         top.addWidget(self._refusal_title, 1)
         inside.addLayout(top)
+        self.suggestion = QLabel()
+        self.suggestion.setWordWrap(True)
+        self.suggestion.setTextFormat(Qt.TextFormat.RichText)
+        self.suggestion.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.suggestion.linkActivated.connect(lambda _: self.ask_again.emit(self._suggested()))
+        self.suggestion.hide()
+        inside.addWidget(self.suggestion)
         self._nearest_caption = Words(self._look, "ask.nearest", "quiet")
         inside.addWidget(self._nearest_caption)
         self._nearest = QLabel()
@@ -229,9 +236,16 @@ class TurnView(QFrame):
             f'<span style="color:{colours["quiet"]}">{html.escape(one.manual)}</span></p>'
             for place, one in enumerate(self._offered)
         ]
+        suggested = html.escape(self._suggested())
+        words = self._look.texts("ask.did_you_mean", words=suggested)
+        self.suggestion.setText(f'<a href="suggested" style="color:{colours["accent"]}">{words}</a>')
+        self.suggestion.setVisible(bool(suggested))
         self._nearest.setText("".join(links))
         self._nearest.setVisible(bool(links))
         self._refusal_frame.show()
+
+    def _suggested(self) -> str:
+        return self.state.answer.suggestion if self.state.answer is not None else ""
 
     def _follow(self, link: QUrl) -> None:
         if link.scheme() == "cite":
