@@ -19,6 +19,7 @@ from index.listing import Candidate
 from index.manual_facts import facts_of
 from index.records import Document, PassageSpan
 from index.store import Store, StoredFile, storable
+from index.versions import version_key
 
 Read = Callable[[Candidate], Document]
 
@@ -58,7 +59,8 @@ class Editions:
             file = files.get(name_of(candidate))
             if file is not None and digest and file.digest == digest:
                 version = file.meta.get("version", "").strip()
-                return id_ == self._leading or (bool(version) and self._route(version) == id_)
+                if id_ == self._leading or (version and self._route(version) == id_):
+                    return True
         return False
 
     def document(self, candidate: Candidate) -> Document:
@@ -101,7 +103,7 @@ class Editions:
             return self._opened
         if not version:
             return self._leading
-        same = [id_ for id_, held in self._before.items() if held == version]
+        same = [id_ for id_, held in self._before.items() if _same(held, version)]
         if same:
             return same[-1]
         newest, of_newest = list(self._before.items())[-1]
@@ -151,6 +153,12 @@ class Editions:
                 self._store.move_manual(id_, self.group, self.root)
                 return id_
         return 0
+
+
+def _same(version: str, other: str) -> bool:
+    """Whether two versions are one, however written; of manuals for "8, 9, 12" each."""
+    keys = [{version_key(part) or (part.strip(),) for part in text.split(",")} for text in (version, other)]
+    return version == other or (bool(version) and bool(other) and not keys[0].isdisjoint(keys[1]))
 
 
 def describe(store: Store, group: str, root: str) -> None:
