@@ -20,11 +20,15 @@ from pathlib import Path
 from index import analyzer
 from index.errors import PackInvalid
 
-ELSEWHERE = 0.6
-"""What a name in another language counts against a typed word. Measured in benchmarks/cross_language.py."""
+ELSEWHERE = 0.3
+"""What a name in the other language counts against a typed word, where there are manuals in the question's own."""
+
+ALONE = 2.0
+"""The same where there are none, and these names are all that can be found."""
 
 BESIDE = 0.3
-"""What a synonym or abbreviation counts: the passage that says it as it was asked should stand first."""
+"""What a synonym or abbreviation counts: the passage that says it as it was asked should stand first. All three are
+measured in benchmarks/cross_language.py."""
 
 MOST = 24
 """Terms that a query gains at the most; long queries are cut to their rarest terms, and those typed must stay."""
@@ -52,26 +56,28 @@ class Glossary:
         self._longest_japanese = max((len(form) for form in self._of if not form.isascii()), default=0)
         self._longest_words = max((len(form.split()) for form in self._of if form.isascii()), default=0)
 
-    def expand(self, query: str) -> Mapping[str, float]:
-        """What else to search for, and what each counts against a typed word (below 1). Nothing that was typed.
+    def expand(self, query: str, *, alone: bool = False) -> Mapping[str, float]:
+        """What else to search for, and what each counts against a typed word. Nothing that was typed.
 
-        The longest name counts where one lies in another: "実行登録" is not also "登録".
+        `alone`: what is searched is all in the other language. Of names within each other the longest counts:
+        "実行登録" is not also "登録".
         """
         typed = set(self._named(query))
         language = analyzer.query_language(query)
+        elsewhere = ALONE if alone else ELSEWHERE
         found: dict[str, float] = {}
         for form in sorted(typed):
             for entry in self._of[form]:
                 for tag, name in entry.names:
                     if _form(name) not in typed:
-                        weight = ELSEWHERE if tag not in (language, "abbr") else BESIDE
+                        weight = elsewhere if tag not in (language, "abbr") else BESIDE
                         found[name] = max(weight, found.get(name, 0.0))
         return found
 
-    def widened(self, query: str, weights: Mapping[str, float]) -> dict[str, float]:
+    def widened(self, query: str, weights: Mapping[str, float], *, alone: bool = False) -> dict[str, float]:
         """`weights` (what each term of the query counts) with the terms of the expansion. The typed ones stay."""
         more: dict[str, float] = {}
-        for name, weight in self.expand(query).items():
+        for name, weight in self.expand(query, alone=alone).items():
             for term in analyzer.tokens(name, query=True):
                 if term not in weights:
                     more[term] = max(weight, more.get(term, 0.0))

@@ -1,41 +1,32 @@
 """A library of manuals: search it, read it, list it, mend it. The one door to the store and the files derived from it.
 
-Comes in: a folder, and questions. Goes out: records. Words and meaning are fused here; whatever is wrong with a derived
-file is mended on the way and never fails a search. It knows nothing of readers (see importing.py) or writing models.
+Comes in: a folder, and questions. Goes out: records. How a question is answered is told in searching.py; whatever is
+wrong with a derived file is mended here. It knows nothing of readers (see importing.py) or writing models.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from index import analyzer, crowding, errors, fusion, reranking, versions
+from index import errors, versions
 from index.backups import before_removal
-from index.database import State
 from index.dense import Dense
 from index.embedder import Embedder, default_embedder, text_of
 from index.glossary import Glossary
 from index.lexical import Lexical
-from index.named import Find, look_up, named
 from index.records import Block, Hit, ImportProgress, Language, Manual, Passage, Scope, Section
-from index.spelling import Speller
+from index.searching import Parts, Searching
 from index.store import SEPARATOR, Store, Vectors
 from index.writer_lock import WriterLock, writing_process
-
-_log = logging.getLogger(__name__)
-
-POOL = 200
-"""Candidates that each of the two rankings puts forward for the fused list."""
 
 BATCH = 8
 """Passages embedded in one go: about a second, after which they are stored and can be found."""
@@ -68,8 +59,7 @@ class Library:
         self._lexical = Lexical(derived)
         self._dense = Dense(derived)
         self._embedder = embedder
-        self._glossary = glossary or Glossary()
-        self._speller: tuple[State, Speller] | None = None
+        self._searching = Searching(glossary or Glossary(), self._embedder_in_use, self._mended_parts)
         self._turn = threading.RLock()
 
     @classmethod
@@ -135,97 +125,30 @@ class Library:
         whose words the library knows is answered by meaning alone, if there are embeddings. Equal scores stand in the
         order of import. The words are terms only: no query is a syntax error.
         """
-        if top < 1 or not query.strip():
-            return []
         scope = scope or Scope()
         scope = replace(scope, language=scope.language or language)
         with self._turn:
             self._reopen_if_moved()
-            books = self._store.books()
-            manuals = versions.in_scope(books, scope)
-            back = versions.outdated(books, query, manuals)
-            names = named(query, *self._finders(manuals, scope.language))
-            # Only manuals in another language than the question's: then their words are all that can be found.
-            alone = analyzer.query_language(query) not in versions.languages(books, scope)
-            lexical = self._by_words(query, max(POOL, top), manuals, scope.language, alone=alone)
-            # Whoever types a name wants it at once: the entry is known, and meaning would cost more than all the rest.
-            cosine = {} if names.whole else self._by_meaning(query, max(POOL, top), manuals, scope.language, lexical)
-            ranked = names.lifted(fusion.weighted(lexical, cosine, self._words_weight(query)))
-            held = self._store.passages([id_ for id_, _ in ranked])  # a derived file may still name what was removed
-            if lexical and not names.whole:
-                ranked = reranking.lifted(ranked, held, self._worth(query))
-        hits = [
-            Hit(held[id_], score, lexical.get(id_, 0.0), cosine.get(id_))
-            for id_, score in ranked
-            if id_ in held and (manuals is None or held[id_].manual_id in manuals)
-        ]
-        return crowding.without_repeats(crowding.newest_first(hits, back))[:top]
+            return self._searching.search(self._parts(), query, top, scope)
 
     def entries(self, identifier: str, *, scope: Scope | None = None) -> list[Passage]:
         """The passages that explain a name, best first: as a term, a heading, a table's row; exact, else as the
         beginning of longer names. Of "sbatch -t" those on sbatch's page. [] where nothing explains it."""
-        scope = scope or Scope()
         with self._turn:
-            manuals = versions.in_scope(self._store.books(), scope)
-            places = look_up(identifier, *self._finders(manuals, scope.language))
-            held = self._store.passages([place.passage_id for place in places])
-        return [held[place.passage_id] for place in places]
+            return self._searching.entries(self._parts(), identifier, scope or Scope())
 
     def suggest(self, query: str) -> str | None:
         """The query as it was probably meant: unknown words replaced by near ones that the library knows. None where
         all words are known or nothing is near. It is for offering only; `search` never changes a query."""
         with self._turn:
-            state = self._store.state()
-            if self._speller is None or self._speller[0] != state:
-                self._speller = state, Speller(self._store.words())
-            return self._speller[1].suggest(query, self._lexical.frequency)
+            return self._searching.suggest(self._parts(), query)
 
-    def _finders(self, manuals: frozenset[int] | None, language: Language | None) -> tuple[Find, Find]:
-        """How names are looked up in a scope: exact, and by their beginning."""
-        find = partial(self._store.places, manuals=manuals, language=language)
-        return find, partial(find, prefix=True)
+    def _parts(self) -> Parts:
+        return Parts(self._store, self._lexical, self._dense)
 
-    @staticmethod
-    def _words_weight(query: str) -> float:
-        if analyzer.is_identifier(query):
-            return fusion.NAME_WEIGHT
-        return fusion.WORDS_WEIGHT[analyzer.query_language(query)]
-
-    def _worth(self, query: str) -> dict[str, float]:
-        """What each term of the query tells, for the second look."""
-        weights = self._lexical.weights(query)
-        frequencies = [self._lexical.frequency(term) for term in weights]
-        return reranking.rarity(weights, frequencies, self._store.passage_count())
-
-    def _by_words(
-        self, query: str, top: int, manuals: frozenset[int] | None, language: Language | None, *, alone: bool
-    ) -> dict[int, float]:
-        # Another process may swap the index just now: open it again. Else it is broken: make it anew.
-        for mend in (self._lexical.close, partial(self._mend, anew=True), None):
-            try:
-                weights = self._glossary.widened(query, self._lexical.weights(query), alone=alone)
-                return dict(self._lexical.search_terms(weights, top, language=language, manuals=manuals))
-            except Exception as error:  # Whoosh fails in many ways on a broken file
-                _log.warning("Search by words failed: %s: %s", type(error).__name__, error)
-                if mend is not None:
-                    mend()
-        return {}
-
-    def _by_meaning(
-        self,
-        query: str,
-        top: int,
-        manuals: frozenset[int] | None,
-        language: Language | None,
-        also: Collection[int],
-    ) -> dict[int, float]:
-        embedder = self._embedder_in_use()
-        if embedder is None:
-            return {}
-        self._dense.follow(self._store)
-        vector = embedder.queries([query])[0]
-        nearest = dict(self._dense.search(vector, top, language=language))
-        return nearest | self._dense.cosines(vector, set(also) - nearest.keys())
+    def _mended_parts(self) -> Parts:
+        self._mend(anew=True)
+        return self._parts()
 
     def _embedder_in_use(self) -> Embedder | None:
         """The embedder that made the stored embeddings; None where there are none, or it is another or not installed:

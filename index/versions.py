@@ -117,6 +117,15 @@ def in_scope(manuals: Iterable[Edition], scope: Scope) -> frozenset[int] | None:
     )
 
 
+def languages(manuals: Iterable[Edition], scope: Scope) -> frozenset[Language]:
+    """The languages of what is in scope."""
+    if scope.language is not None:
+        return frozenset({scope.language})
+    held = list(manuals)
+    wanted = in_scope(held, scope)
+    return frozenset(manual.language for manual in held if wanted is None or manual.id in wanted)
+
+
 def _is_product(product: str, asked: str) -> bool:
     said, wanted = _plain(product).strip(), _plain(asked).strip()
     return said == wanted or said.startswith((f"{wanted}/", f"{wanted} "))
