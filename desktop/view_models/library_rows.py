@@ -16,6 +16,8 @@ def cell(manual: Manual, column: str, texts: Callable[..., str]) -> str:
     match column:
         case "language":
             return texts(f"language.{manual.language}")
+        case "version" if manual.older:
+            return texts("library.older", version=manual.version or "–")
         case "files" | "passages":
             return f"{getattr(manual, column):,}"
         case "embedded":

@@ -111,6 +111,8 @@ class JobsDialog(QDialog):
         row.addWidget(self.job, 1)
         row.addWidget(self.shown)
         self.job.setAccessibleName(self._look.texts("jobs.title"))
+        self.shown.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        self.shown.setMinimumWidth(150)
         self.shown.setAccessibleName(self._look.texts("jobs.column_state"))
         self.job.currentIndexChanged.connect(self._chosen)
         self.shown.currentIndexChanged.connect(self._narrow)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from desktop.look import Look
 from desktop.widgets.controls import Button, Words
+
+ROW = 34
 
 
 class WatchedDialog(QDialog):
@@ -53,6 +55,7 @@ class WatchedDialog(QDialog):
             item = QListWidgetItem(str(folder) if there else self._look.texts("watch.away", folder=folder), self.list)
             item.setData(Qt.ItemDataRole.UserRole, folder)
             item.setToolTip(str(folder))
+            item.setSizeHint(QSize(0, ROW))
         self.list.setVisible(bool(folders))
         self.empty.setVisible(not folders)
         self._selected()
