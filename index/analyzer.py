@@ -99,9 +99,10 @@ def normalise(text: str) -> str:
 
     Applying it again changes nothing.
     """
-    text = unicodedata.normalize("NFKC", _MARKS.sub(r" \1 ", text).translate(_HYPHENS))
-    # NFKC may bring a hyphen or a mark of its own; a second turn of both is enough to come to rest.
-    text = unicodedata.normalize("NFKC", _MARKS.sub(" ", text).translate(_HYPHENS))
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _MARKS.sub(r" \1 ", text).translate(_HYPHENS))
+        # NFKC may bring a hyphen or a mark of its own; a second turn of both is enough to come to rest.
+        text = unicodedata.normalize("NFKC", _MARKS.sub(" ", text).translate(_HYPHENS))
     return _THOUSANDS.sub("", _POSSESSIVE.sub("", text))
 
 
@@ -111,7 +112,13 @@ def _index_terms(text: str) -> Iterator[str]:
             yield from run["cjk"]
             yield from _pairs(run["cjk"])
         else:
-            yield from _names(run["lead"] or "", run["core"], whole_only=False)
+            yield from _indexed_names(run["lead"] or "", run["core"])
+
+
+@lru_cache(maxsize=65_536)
+def _indexed_names(lead: str, core: str) -> tuple[str, ...]:
+    """The terms of one word for the index: remembered, since most words of a manual come again and again."""
+    return tuple(_names(lead, core, whole_only=False))
 
 
 def _query_terms(text: str) -> Iterator[str]:

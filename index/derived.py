@@ -75,7 +75,7 @@ def write_pointer(path: Path, pointer: Pointer) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    sync(path.parent)
+    sync_entry(path.parent)
 
 
 def sums_of(folder: Path, known: Sums | None = None) -> Sums:
@@ -86,6 +86,11 @@ def sums_of(folder: Path, known: Sums | None = None) -> Sums:
         size, before = entry.stat().st_size, (known or {}).get(entry.name)
         sums[entry.name] = before if before and before[0] == size else (size, _sum(entry))
     return sums
+
+
+def as_written(path: Path, sum_: tuple[int, str]) -> bool:
+    """Whether one file has the size and SHA-256 that its pointer says; reads all of it."""
+    return path.stat().st_size == sum_[0] and _sum(path) == sum_[1]
 
 
 def intact(parent: Path, pointer: Pointer) -> bool:
@@ -162,11 +167,17 @@ def sweep(parent: Path, kind: str, keep: str) -> None:
 
 def sync(path: Path) -> None:
     """Have a folder, and the files directly in it, on the disk before going on (where the system can)."""
-    entries = [entry for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
-    for entry in (*entries, path):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(entry, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    for entry in path.iterdir():
+        if entry.is_file():
+            sync_entry(entry)
+    sync_entry(path)
+
+
+def sync_entry(path: Path) -> None:
+    """Have one file, or of a folder the names in it, on the disk before going on (where the system can)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

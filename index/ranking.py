@@ -1,124 +1,123 @@
-"""BM25F over a whole Whoosh index in a few array operations.
+"""BM25F over the segments of the score matrix, in a few array operations.
 
-Comes in: an open Whoosh reader and terms. Goes out: document numbers with scores. Whoosh walks postings one by one in
-Python, which takes seconds for a long question to a large library; here each term's postings are read once, kept as
-arrays of scores, and added up. It knows nothing of passages or analysis.
+Comes in: segments, which passages of them are gone, and weighted terms. Goes out: passage ids with scores. The figures
+that BM25 takes from the whole library (how many passages, how long they are, how many hold a term) are those of the
+passages that are there, over all segments: a ranking does not depend on how passages came to lie in which segment. It
+knows nothing of files, stores or analysis.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-K1, B = 1.2, 0.75
-KEPT = 16_000_000
-"""Postings kept in memory, the terms asked for longest ago going first: 8 bytes each."""
+from index.records import Language
+from index.segments import Array, Segment, term_hash
 
-Documents = npt.NDArray[np.int32]
+K1, B = 1.2, 0.75
+
+_MASKS = 8  # filters remembered; a window keeps one or two in use
+
 Scores = npt.NDArray[np.float32]
 
 
 class Ranker:
-    """Ranks the documents of one reader; it lives as long as the reader does. Use it from one thread at a time.
+    """Ranks the passages of some segments; `worth` says what a term counts in each of their fields."""
 
-    `fields` says what a term is worth in each field.
-    """
+    def __init__(self, segments: Sequence[Segment], gone: Array, worth: Sequence[float]) -> None:
+        self._segments = [segment for segment in segments if len(segment)]
+        self._worth = worth
+        self._bases = np.cumsum([0, *map(len, self._segments)]).tolist()
+        self._passages = self._over_all("passages", np.int64)
+        self._live = ~np.isin(self._passages, gone)
+        self._whole = bool(self._live.all())
+        self._size = int(self._live.sum())
+        self._norms = [self._norm(field) for field in range(len(worth))]
+        self._masks: dict[tuple[Language | None, frozenset[int] | None], npt.NDArray[np.bool_]] = {}
 
-    def __init__(self, reader: Any, fields: Mapping[str, float]) -> None:
-        self._reader = reader
-        self._fields = {name: worth for name, worth in fields.items() if worth > 0}
-        self._leaves: list[tuple[Any, int]] = list(reader.leaf_readers())
-        self._size = int(reader.doc_count_all())
-        self._norms = {name: self._norm(name) for name in self._fields}
-        self._kept: OrderedDict[str, tuple[Documents, Scores]] = OrderedDict()
-        self._postings = 0
-        self._masks: dict[tuple[str, str], npt.NDArray[np.bool_]] = {}
+    @property
+    def passages(self) -> Array:
+        """The ids of all passages that are there, int64."""
+        return self._passages[self._live]
 
-    def frequency(self, term: str) -> int:
-        """In how many documents the term stands, by the field that has it most."""
-        return max(int(self._reader.doc_frequency(name, term)) for name in self._fields)
+    def frequencies(self, terms: Sequence[str]) -> list[int]:
+        """In how many passages each term stands; passages that are gone count until their segment is joined anew."""
+        return [sum(end - start for start, end in spans) for spans in self._spans(terms)]
 
     def best(
-        self, terms: Mapping[str, float], top: int, only: tuple[str, str] | None = None
+        self,
+        terms: Mapping[str, float],
+        top: int,
+        *,
+        language: Language | None = None,
+        manuals: Collection[int] | None = None,
     ) -> list[tuple[int, float]]:
-        """The `top` documents that hold any of the terms: number and score, best first, then by number.
+        """The `top` passages that hold any of the terms: id and score above 0, best first, then by id.
 
-        `terms` says how much each counts; `only` = (field, term) keeps to the documents that have that term in that
-        field.
+        `terms` says how much each counts. `language` and `manuals` keep to passages in that language and of those
+        manuals; they change which passages are listed, not their scores.
         """
-        scores = np.zeros(self._size, np.float32)
-        for term, weight in terms.items():
-            documents, worth = self._of(term)
-            scores[documents] += np.float32(weight) * worth
-        if only is not None:
-            scores[self._without(*only)] = 0
-        held = np.flatnonzero(scores)
-        held = held[np.lexsort((held, -scores[held]))] if len(held) <= 4 * top else self._foremost(scores, held, top)
-        found: list[tuple[int, float]] = []
-        for document in held.tolist():
-            if len(found) == top:
-                break
-            if not self._reader.is_deleted(document):
-                found.append((document, float(scores[document])))
-        return found
+        scores = np.zeros(len(self._passages), np.float32)
+        for spans, weight in zip(self._spans(list(terms)), terms.values(), strict=True):
+            self._add(scores, spans, weight)
+        if language is not None or manuals is not None:
+            scores *= self._mask(language, None if manuals is None else frozenset(manuals))
+        held = np.flatnonzero(scores > 0)
+        if len(held) > top:
+            least = np.partition(scores[held], len(held) - top)[len(held) - top]
+            held = held[scores[held] >= least]
+        order = np.lexsort((self._passages[held], -scores[held]))[:top]
+        return list(zip(self._passages[held[order]].tolist(), scores[held[order]].tolist(), strict=True))
 
-    def _without(self, name: str, term: str) -> npt.NDArray[np.bool_]:
-        """Which documents lack a term in a field."""
-        if (name, term) not in self._masks:
-            lacks = np.ones(self._size, bool)
-            lacks[self._read(name, term)[0]] = False
-            self._masks[name, term] = lacks
-        return self._masks[name, term]
+    def _spans(self, terms: Sequence[str]) -> list[tuple[tuple[int, int], ...]]:
+        """For each term where its postings lie in each segment."""
+        hashes = np.array([term_hash(term) for term in terms], np.uint64)
+        return list(zip(*(segment.spans(hashes) for segment in self._segments), strict=True)) or [()] * len(terms)
 
-    def _foremost(self, scores: Scores, held: npt.NDArray[np.intp], top: int) -> npt.NDArray[np.intp]:
-        """Enough of the best to have `top` left when deleted documents are passed over, however many those are."""
-        deleted = self._size - int(self._reader.doc_count())
-        enough = min(len(held), top + deleted)
-        chosen = held[np.argpartition(-scores[held], enough - 1)[:enough]]
-        return chosen[np.lexsort((chosen, -scores[chosen]))]
-
-    def _of(self, term: str) -> tuple[Documents, Scores]:
-        """The documents that hold a term and what it is worth in each, from memory where it was asked for before."""
-        if term in self._kept:
-            self._kept.move_to_end(term)
-            return self._kept[term]
-        total = np.zeros(self._size, np.float32)
-        for name, worth in self._fields.items():
-            documents, counts = self._read(name, term)
-            idf = math.log(1 + (self._size - len(documents) + 0.5) / (len(documents) + 0.5))
-            total[documents] += worth * idf * counts * (K1 + 1) / (counts + self._norms[name][documents])
-        documents = np.flatnonzero(total).astype(np.int32)
-        self._kept[term] = (documents, total[documents])
-        self._postings += len(documents)
-        while self._postings > KEPT and len(self._kept) > 1:
-            _, (gone, _) = self._kept.popitem(last=False)
-            self._postings -= len(gone)
-        return documents, total[documents]
-
-    def _read(self, name: str, term: str) -> tuple[Documents, Scores]:
-        """The documents that have a term in a field, and how often each has it."""
-        documents: list[int] = []
-        counts: list[float] = []
-        for leaf, offset in self._leaves:
-            if (name, term) not in leaf:
+    def _add(self, scores: Scores, spans: Sequence[tuple[int, int]], weight: float) -> None:
+        """Add what one term is worth to the scores of the passages that hold it."""
+        held = [(n, start, end) for n, (start, end) in enumerate(spans) if end > start]
+        if not held:
+            return
+        places = np.concatenate([self._segments[n].places[a:b].astype(np.intp) + self._bases[n] for n, a, b in held])
+        live = None if self._whole else self._live[places]
+        if live is not None:
+            places = places[live]
+        for field, worth in enumerate(self._worth):
+            if worth <= 0:
                 continue
-            matcher = leaf.postings(name, term)
-            while matcher.is_active():
-                documents.append(matcher.id() + offset)
-                counts.append(matcher.weight())
-                matcher.next()
-        return np.asarray(documents, np.int32), np.asarray(counts, np.float32)
+            counts = np.concatenate([self._segments[n].counts[field, a:b] for n, a, b in held])
+            if live is not None:
+                counts = counts[live]
+            some = np.flatnonzero(counts)
+            if not len(some):
+                continue
+            where, often = places[some], counts[some].astype(np.float32)
+            idf = math.log(1 + (self._size - len(some) + 0.5) / (len(some) + 0.5))
+            scores[where] += np.float32(weight * worth * idf * (K1 + 1)) * often / (often + self._norms[field][where])
 
-    def _norm(self, name: str) -> Scores:
-        """What of BM25's denominator depends on the document alone: k1 (1 - b + b length / mean length)."""
-        lengths = np.zeros(self._size, np.float32)
-        for leaf, offset in self._leaves:
-            count = leaf.doc_count_all()
-            lengths[offset : offset + count] = [leaf.doc_field_length(n, name) or 0 for n in range(count)]
-        mean = float(lengths.mean()) if self._size else 1.0
+    def _mask(self, language: Language | None, manuals: frozenset[int] | None) -> npt.NDArray[np.bool_]:
+        """Which passages a search is kept to."""
+        key = language, manuals
+        if key not in self._masks:
+            mask = np.ones(len(self._passages), bool)
+            if language is not None:
+                mask &= self._over_all("japanese", np.uint8) == (language == "ja")
+            if manuals is not None:
+                mask &= np.isin(self._over_all("manuals", np.int64), np.fromiter(manuals, np.int64, len(manuals)))
+            if len(self._masks) >= _MASKS:
+                self._masks.pop(next(iter(self._masks)))
+            self._masks[key] = mask
+        return self._masks[key]
+
+    def _norm(self, field: int) -> Scores:
+        """What of BM25's denominator depends on the passage alone: k1 (1 - b + b length / mean length)."""
+        lengths = np.concatenate([segment.lengths[field] for segment in self._segments] or [np.empty(0, np.uint32)])
+        mean = float(lengths[self._live].mean()) if self._size else 0.0
         return np.asarray(K1 * (1 - B + B * lengths / (mean or 1.0)), np.float32)
+
+    def _over_all(self, name: str, kind: type[np.generic]) -> Array:
+        return np.concatenate([getattr(segment, name) for segment in self._segments] or [np.empty(0, kind)])

@@ -1,4 +1,4 @@
-"""Search by words: real Whoosh on real files, caught up, mended, never a syntax error."""
+"""Search by words: on real files, caught up, mended, never a syntax error."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_new_and_removed_passages_are_caught_up_with(lexical: Lexical, store: St
     now = read_pointer(tmp_path / "lexical.json")
     assert folder is not None
     assert now is not None
-    assert now.folder == folder.folder, "nothing was made anew"
+    assert len(now.sums.keys() - folder.sums.keys()) == 1, "what was there already was not made anew"
 
 
 def test_another_reader_sees_what_was_caught_up(lexical: Lexical, store: Store, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_catch_up_that_was_cut_short_is_taken_up_without_doubles(
         "generation": before.generation,
         "mark": before.mark,
     }
-    path.write_text(json.dumps(unsettled))  # as if the power went after Whoosh's commit, before the pointer
+    path.write_text(json.dumps(unsettled))  # as if the power went before the pointer was written
     mended = Lexical(tmp_path)
     mended.bring_up(store)
     assert len(mended.search("something", 5)) == 1

@@ -1,4 +1,4 @@
-"""A word index that came from elsewhere is data: whatever its files name, nothing is run, and search goes on."""
+"""A Whoosh index that came from elsewhere is data: whatever its files name, nothing is run, and search goes on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from index.library import Library
+from index.store import Store
+from index.whoosh_index import WhooshIndex
 from index.whoosh_pickles import _loads
 from tests.index.small_manuals import bring_in, write_manual
 
@@ -55,17 +57,29 @@ def test_bytes_come_from_no_codec_but_the_one_that_pickle_uses() -> None:
 def library(tmp_path: Path) -> Path:
     write_manual(tmp_path / "guide", {"ports.md": PAGE})
     bring_in(tmp_path / "library", tmp_path / "guide")
+    assert first_source(tmp_path / "library") == "ports.md"
     return tmp_path / "library"
 
 
 def first_source(library: Path) -> str:
-    with Library.open(library) as opened:
-        return opened.search("20243/tcp", 1)[0].passage.source
+    """Where Whoosh finds it first, once its index was brought up, and anew where it is broken."""
+    with closing(Store.open(library)) as store:
+        index = WhooshIndex(library)
+        assert index.bring_up(store)
+        try:
+            index.search({"20243/tcp": 1.0}, 1)
+        except Exception:
+            assert index.bring_up(store, anew=True)
+        assert index.is_current(store)
+        assert index.ids() == {passage.id for passage in store.passages_after(0)}
+        ((id_, _),) = index.search({"20243/tcp": 1.0}, 1)
+        index.close()
+        return store.passages([id_])[id_].source
 
 
 @pytest.mark.parametrize("which", ["*.toc", "*.seg"])
 def test_a_planted_index_runs_nothing_and_is_made_anew(library: Path, tmp_path: Path, which: str) -> None:
-    (victim,) = (library / json.loads((library / "lexical.json").read_text())["folder"]).glob(which)
+    (victim,) = (library / json.loads((library / "whoosh.json").read_text())["folder"]).glob(which)
     data, planted = victim.read_bytes(), pickle.dumps(Planted(tmp_path / "ran"), 2)
     places = [found.start() for found in re.finditer(rb"\x80[\x02-\x05]", data)]
     assert places
@@ -79,11 +93,9 @@ def test_a_planted_index_runs_nothing_and_is_made_anew(library: Path, tmp_path: 
 
 @pytest.mark.parametrize("change", [{"folder": "../elsewhere"}, {"folder": "/"}, {"folder": 7}, {"last": "9"}])
 def test_a_pointer_that_leads_elsewhere_is_none(library: Path, change: dict[str, object]) -> None:
-    pointer = library / "lexical.json"
+    pointer = library / "whoosh.json"
     pointer.write_text(json.dumps(json.loads(pointer.read_text()) | change))
     assert first_source(library) == "ports.md"
-    with Library.open(library) as opened:
-        assert opened.verify() == []
 
 
 def test_no_part_of_whoosh_in_use_reads_pickles_its_own_way(library: Path) -> None:
@@ -91,10 +103,12 @@ def test_no_part_of_whoosh_in_use_reads_pickles_its_own_way(library: Path) -> No
     script = """
 import pickle, sys
 from pathlib import Path
-from index.library import Library
-with Library.open(Path(sys.argv[1])) as library:
-    library.rebuild()
-    assert library.search("20243/tcp") and library.verify() == []
+from index.store import Store
+from index.whoosh_index import WhooshIndex
+store = Store.open(Path(sys.argv[1]))
+(Path(sys.argv[1]) / "whoosh.json").unlink()
+assert WhooshIndex(Path(sys.argv[1])).bring_up(store)
+assert WhooshIndex(Path(sys.argv[1])).search({"20243/tcp": 1.0}, 5)
 own = {id(pickle.load), id(pickle.loads), id(pickle.Unpickler)}
 modules = [(name, module) for name, module in sys.modules.items() if name.startswith("whoosh")]
 print(sorted(f"{name}.{key}" for name, module in modules for key, value in vars(module).items() if id(value) in own))
