@@ -7,7 +7,6 @@ what is derived is not copied: it follows by itself. It knows nothing of manuals
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
@@ -26,7 +25,7 @@ from index.database import FILE, damage_of, open_copy
 from index.derived import sync
 from index.schema import SCHEMA_VERSION
 from index.sums import leave_out_embeddings
-from index.writer_lock import WriterLock
+from index.writer_lock import WriterLock, disk_trouble
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ def make(library_folder: Path, file: Path | None = None, *, embeddings: bool = T
         with WriterLock(folder, patience=30.0):
             return _copied(truth, _next_place(library_folder), embeddings)
     except OSError as error:
-        raise _plain(error, folder) from error
+        raise disk_trouble(error, folder) from error
 
 
 def after_import(library_folder: Path) -> str:
@@ -230,7 +229,7 @@ def restore(library_folder: Path, file: Path | None = None) -> Restored:
         with WriterLock(library_folder, patience=2.0):
             return Restored(file, _put_back(library_folder, file))
     except OSError as error:
-        raise _plain(error, library_folder) from error
+        raise disk_trouble(error, library_folder) from error
 
 
 def _put_back(library_folder: Path, file: Path) -> Path | None:
@@ -307,9 +306,3 @@ def _digest(file: Path) -> str:
 
 def _today() -> str:
     return datetime.now(UTC).strftime("%Y%m%d")
-
-
-def _plain(error: OSError, folder: Path) -> errors.TebikiError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return errors.DiskFull(f"The disk of {folder} is full: free some space; nothing was changed.")
-    return errors.LibraryUnwritable(f"{folder} can't be written ({error.strerror or error}): name another place.")

@@ -94,6 +94,8 @@ def plain(error: sqlite3.DatabaseError | UnicodeDecodeError, path: Path) -> Exce
         return errors.LibraryUnwritable(
             f"The disk of {path.parent} can't lock files: keep the library on a disk of this machine."
         )
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # the memory that readers share is a file, and has no room
+        code = sqlite3.SQLITE_FULL
     match code & 0xFF:
         case sqlite3.SQLITE_FULL:
             return errors.DiskFull(

@@ -35,12 +35,16 @@ class State:
 
 
 class Database:
-    """One connection to a library's SQLite file; use it from one thread at a time, and close it."""
+    """One connection to a library's SQLite file; use it from one thread at a time, and close it. `refusal` is raised
+    where one that is open for reading only is to be written."""
 
     def __init__(self, connection: Connection, path: Path, *, read_only: bool, temporary: Path | None = None) -> None:
         self._db = connection
         self.path = path
         self.read_only = read_only
+        self.refusal: errors.TebikiError = errors.LibraryUnwritable(
+            f"{path.parent} can't be written: copy the library to a folder of your own."
+        )
         self._temporary = temporary
         self._opened = _identity(path)
 
@@ -124,9 +128,7 @@ class Database:
             yield
             return
         if self.read_only:
-            raise errors.LibraryUnwritable(
-                f"{self.path.parent} can't be written: copy the library to a folder of your own."
-            )
+            raise self.refusal
         if self.is_moved():
             raise errors.LibraryMoved(
                 f"The library in {self.path.parent} was replaced or moved while it was open: open it again."

@@ -8,7 +8,6 @@ that of editions.py, and how they are found the library's.
 from __future__ import annotations
 
 import contextlib
-import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +21,11 @@ from index.editions import Editions, describe
 from index.jobs import FileState, Jobs, Waiting
 from index.library import Library
 from index.listing import Candidate, list_candidates
-from index.reader_process import ReaderProcess
+from index.read_ahead import ReadAhead
 from index.reading import PAGES, kind_of
 from index.recognise import Recogniser, recognised
 from index.records import Document, ImportProgress, ImportReport, PassageSpan, Skipped
-from index.writer_lock import WriterLock
+from index.writer_lock import WriterLock, disk_trouble
 
 Progress = Callable[[ImportProgress], None]
 Cancelled = Callable[[], bool]
@@ -36,6 +35,9 @@ REFRESH_SECONDS = 5.0
 
 PATIENCE = 2.0
 """Seconds to wait for another writer: filling in embeddings writes for moments, an import is not waited for."""
+
+STOP_SECONDS = 2.0
+"""How long an import that is to end waits for the file at hand; the file is read anew when the import is resumed."""
 
 GROUP_SECONDS = 0.25
 GROUP_FILES = 64
@@ -149,7 +151,7 @@ def _work(
     try:
         run.take_in()
     except (errors.TebikiError, OSError) as error:
-        plain = _plain(error, library.folder) if isinstance(error, OSError) else error
+        plain = disk_trouble(error, library.folder) if isinstance(error, OSError) else error
         with contextlib.suppress(errors.TebikiError, OSError):  # on a full disk; it is then paused like a killed one
             jobs.end(job, str(plain))
         raise plain from error
@@ -198,7 +200,7 @@ class _Run:
         self._gone: dict[str, str] = {}
         self._pending: list[_Result] = []
         self._flushed = self._refreshed = time.monotonic()
-        self._stopped = False
+        self._stopped, self._stop_at = False, 0.0
         sizes = jobs.sizes(job)
         self._total, self._weight_total = len(sizes), sum(weight(name, size) for name, size, _ in sizes)
         self._done = sum(done for _, _, done in sizes)
@@ -207,21 +209,29 @@ class _Run:
     def take_in(self) -> None:
         """Take in the files that wait, as far as nobody stops it."""
         try:
-            with ReaderProcess() as reader:
+            with ReadAhead() as reader, contextlib.suppress(_Stopped):
                 for _, found in groupby(self._in_groups(), key=lambda each: each.candidate.group):
                     members = list(found)
                     candidates = [each.candidate for each in members]
                     read = partial(self._read, reader)
                     editions = Editions(self._library.store, self._jobs, self._job, candidates, read)
-                    if not self._take_group(editions, members):
-                        return
-            self._tell()
+                    self._take_group(editions, members, reader)
+                self._tell()
         finally:
             self._progress(ImportProgress("indexing", self._tally.passages, self._tally.passages, job=self._job))
             self._library.catch_up()
 
-    def _read(self, reader: ReaderProcess, candidate: Candidate) -> Document:
-        return recognised(reader.read(candidate), shown(candidate), self._recognisers)
+    def _read(self, reader: ReadAhead, candidate: Candidate) -> Document:
+        return recognised(reader.read(candidate, self._while_reading), shown(candidate), self._recognisers)
+
+    def _while_reading(self) -> None:
+        """A file that takes long keeps neither what was read before it nor who wants to stop waiting for long."""
+        if self._pending:
+            self._flush()
+        if self._cancelled() or not self._jobs.goes_on(self._job):
+            self._stop_at = self._stop_at or time.monotonic() + STOP_SECONDS
+        if self._stop_at and time.monotonic() >= self._stop_at:
+            raise _Stopped
 
     def _in_groups(self) -> list[Waiting]:
         """The files of each manual together, in the order in which each manual first appears."""
@@ -230,21 +240,28 @@ class _Run:
             groups.setdefault(each.candidate.group, []).append(each)
         return [each for members in groups.values() for each in members]
 
-    def _take_group(self, editions: Editions, members: Sequence[Waiting]) -> bool:
-        """Take in the files of one manual; false where the import is to end."""
-        for each in members:
-            self._stopped = self._stopped or self._cancelled()
-            if self._stopped:
-                break
-            self._tell(each.candidate.source)
-            self._pending.append(self._result(editions, each))
-            if len(self._pending) >= GROUP_FILES or time.monotonic() - self._flushed >= GROUP_SECONDS:
-                self._flush()
-        self._flush()
-        editions.describe()
-        return not self._stopped
+    def _take_group(self, editions: Editions, members: Sequence[Waiting], reader: ReadAhead) -> None:
+        """Take in the files of one manual. Raises _Stopped, with what was read stored, where the import is to end."""
+        try:
+            for each, following in zip(members, [*members[1:], None], strict=True):
+                if self._stopped or self._cancelled():
+                    raise _Stopped
+                self._tell(each.candidate.source)
+                ahead = partial(self._look_ahead, editions, following, reader)
+                self._pending.append(self._result(editions, each, ahead))
+                if len(self._pending) >= GROUP_FILES or time.monotonic() - self._flushed >= GROUP_SECONDS:
+                    self._flush()
+        finally:
+            self._flush()
+            editions.describe()
+        if self._stopped:
+            raise _Stopped
 
-    def _result(self, editions: Editions, each: Waiting) -> _Result:
+    def _look_ahead(self, editions: Editions, following: Waiting | None, reader: ReadAhead) -> None:
+        if following and following.candidate.root not in self._gone and editions.wants(following.candidate):
+            reader.begin(following.candidate)
+
+    def _result(self, editions: Editions, each: Waiting, look_ahead: Callable[[], None]) -> _Result:
         candidate = each.candidate
         if candidate.root in self._gone:
             return _Result(each, "waiting", self._gone[candidate.root])
@@ -260,6 +277,7 @@ class _Run:
                 )
                 return _Result(each, "waiting", self.reason)
             return _Result(each, "skipped", str(error))
+        look_ahead()
         spans = [passages.split(section, document.language) for section in document.sections]
         if not any(spans):
             return _Result(each, "skipped", f"{shown(candidate)} holds no text.")
@@ -295,6 +313,10 @@ class _Run:
         self._progress(at)
 
 
+class _Stopped(Exception):
+    """The import is to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Result:
     """A file that was looked at, what came of it, and how it is stored."""
@@ -323,10 +345,3 @@ def _went_away(candidate: Candidate) -> bool:
         return not candidate.path.exists() and (not root.exists() or (root.is_dir() and not any(root.iterdir())))
     except OSError:  # the drive answers no more
         return True
-
-
-def _plain(error: OSError, folder: Path) -> Exception:
-    if error.errno == errno.ENOSPC:
-        return errors.DiskFull(f"The disk of {folder} is full: free some space and go on; what was stored is whole.")
-    why = error.strerror or str(error)
-    return errors.LibraryUnwritable(f"The library in {folder} can't be written ({why}): check the disk.")

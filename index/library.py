@@ -78,7 +78,13 @@ class Library:
         """
         # A folder that is only being made is not read-only: reading past its locks would show half-written pages.
         read_only = folder.is_dir() and not os.access(folder, os.W_OK)
-        store = Store.open(folder, read_only=read_only)
+        try:
+            store = Store.open(folder, read_only=read_only)
+        except errors.DiskFull as error:  # even the memory that readers share has no room: read alone, without it
+            if writing_process(folder) is not None:
+                raise
+            store = Store.open(folder, read_only=True)
+            store.refusal = error
         library = cls(folder, store, folder, embedder, glossary)
         try:
             if mend:

@@ -6,6 +6,8 @@ stays and only says which process wrote last.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import time
@@ -25,7 +27,7 @@ class WriterLock:
     def __init__(self, folder: Path, *, patience: float = 0.0) -> None:
         self._folder = folder
         self._patience = patience
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> WriterLock:
         deadline = time.monotonic() + self._patience
@@ -44,29 +46,53 @@ class WriterLock:
             _unlock(self._file)
             self._file.close()
             self._file = None
+        if isinstance(error, OSError):
+            raise disk_trouble(error, self._folder) from error
 
     def _take(self) -> bool:
         try:
-            file = (self._folder / FILE).open("a+", encoding="ascii")
+            file = (self._folder / FILE).open("a+b", buffering=0)
+            try:
+                taken = _lock(file)
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
-            raise errors.LibraryUnwritable(
-                f"The library in {self._folder} can't be written ({error.strerror}): check the folder's permissions."
-            ) from error
-        if not _lock(file):
+            raise disk_trouble(error, self._folder) from error
+        if not taken:
             file.close()
             return False
-        file.seek(1)  # the first byte is what Windows locks; it must stay readable around it
-        file.truncate(0)
-        file.write(f" {os.getpid()}\n")
-        file.flush()
+        with contextlib.suppress(OSError):  # on a full disk nobody is told who holds it
+            file.truncate(0)
+            file.write(
+                f"\0{os.getpid()}\n".encode()
+            )  # the first byte is what Windows locks; it stays readable around it
         self._file = file
         return True
+
+
+def disk_trouble(error: OSError, folder: Path) -> errors.TebikiError:
+    """What the system's refusal means for the user whose library lies in `folder`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return errors.DiskFull(f"The disk of {folder} is full: free some space and go on; what was stored is whole.")
+    if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+        return errors.LibraryUnwritable(
+            f"The disk of {folder} can't lock files: keep the library on a disk of this machine."
+        )
+    why = error.strerror or str(error)
+    if error.errno in (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE) or not folder.is_dir():
+        return errors.LibraryUnreachable(
+            f"The library in {folder} can't be reached ({why}): see that its disk or stick is in place."
+        )
+    return errors.LibraryUnwritable(
+        f"The library in {folder} can't be written ({why}): check the folder's permissions."
+    )
 
 
 def writing_process(folder: Path) -> int | None:
     """The process that is writing this library just now, 0 for one that can't be told; None while nobody is."""
     try:
-        file = (folder / FILE).open("r+", encoding="ascii")
+        file = (folder / FILE).open("r+b", buffering=0)
     except OSError:
         return None
     with file:
@@ -89,7 +115,7 @@ def _holder(folder: Path) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[str]) -> bool:
+    def _lock(file: IO[bytes]) -> bool:
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -97,18 +123,18 @@ if sys.platform == "win32":
             return False
         return True
 
-    def _unlock(file: IO[str]) -> None:
+    def _unlock(file: IO[bytes]) -> None:
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
-    def _lock(file: IO[str]) -> bool:
+    def _lock(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 
-    def _unlock(file: IO[str]) -> None:
+    def _unlock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)
