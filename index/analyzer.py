@@ -13,13 +13,11 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 import snowballstemmer
-from whoosh.analysis import Token, Tokenizer
 
 from index.records import Language
 
@@ -204,18 +202,3 @@ def _stem(word: str) -> str:
     with _ONE_AT_A_TIME:
         stem = str(_ENGLISH.stemWord(word))
     return stem.removesuffix("e") if stem.endswith("queue") else stem  # else "queue" and "queued" never meet
-
-
-class TermTokenizer(Tokenizer):  # type: ignore[misc]  # Whoosh carries no types
-    """`tokens` as Whoosh wants it: its indexing side. Queries are built from terms and never parsed."""
-
-    def __call__(self, value: str | Iterable[str], **kwargs: Any) -> Iterator[Token]:
-        """Yields one token a term; the same `Token` object each time, as Whoosh expects."""
-        token = Token(**{key: kwargs[key] for key in ("positions", "chars", "mode") if key in kwargs})
-        for position, text in enumerate(tokens(value) if isinstance(value, str) else value):
-            token.text = text
-            token.boost = 1.0
-            token.stopped = False
-            if token.positions:
-                token.pos = position
-            yield token

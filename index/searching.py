@@ -121,7 +121,7 @@ class Searching:
             return {}
         parts.dense.follow(parts.store)
         vector = embedder.queries([query])[0]
-        nearest = dict(parts.dense.search(vector, top, language=within.language))
+        nearest = dict(parts.dense.search(vector, top, language=within.language, manuals=within.manuals))
         return nearest | parts.dense.cosines(vector, set(also) - nearest.keys())
 
 

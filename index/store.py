@@ -301,11 +301,12 @@ class Store(Database):
             self._advance()
         return made
 
-    def vectors_after(self, embedding_id: int) -> Iterator[tuple[int, int, Language, bytes]]:
-        """Embedding id, passage id, language and little-endian float32 bytes of every later embedding, ascending."""
+    def vectors_after(self, embedding_id: int) -> Iterator[tuple[int, int, int, Language, bytes]]:
+        """Embedding id, passage id, manual id, language and little-endian float32 bytes of every later embedding,
+        ascending."""
         return iter(
             self._db.execute(
-                "SELECT e.id, e.passage_id, f.language, e.vector"
+                "SELECT e.id, e.passage_id, f.manual_id, f.language, e.vector"
                 " FROM embeddings e JOIN passages p ON p.id = e.passage_id"
                 " JOIN sections s ON s.id = p.section_id JOIN files f ON f.id = s.file_id"
                 " WHERE e.id > ? ORDER BY e.id",

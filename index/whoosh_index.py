@@ -9,7 +9,7 @@ anything: whatever is wrong with it is mended, not reported.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import whoosh.index
 import whoosh.searching
 from whoosh import fields, query
+from whoosh.analysis import Token, Tokenizer
 from whoosh.reading import SegmentReader
 
 from index import analyzer
@@ -162,12 +163,27 @@ class WhooshIndex:
         return pointer
 
 
+class TermTokenizer(Tokenizer):  # type: ignore[misc]  # Whoosh carries no types
+    """The analyzer as Whoosh wants it: its indexing side. Queries are built from terms and never parsed."""
+
+    def __call__(self, value: str | Iterable[str], **kwargs: Any) -> Iterator[Token]:
+        """Yields one token a term; the same `Token` object each time, as Whoosh expects."""
+        token = Token(**{key: kwargs[key] for key in ("positions", "chars", "mode") if key in kwargs})
+        for position, text in enumerate(analyzer.tokens(value) if isinstance(value, str) else value):
+            token.text = text
+            token.boost = 1.0
+            token.stopped = False
+            if token.positions:
+                token.pos = position
+            yield token
+
+
 class _NotFollowed(Exception):
     """The index is not what its pointer said: a file of it is damaged, or it holds other passages than the store."""
 
 
 def _schema() -> Any:
-    terms = analyzer.TermTokenizer()
+    terms = TermTokenizer()
     return fields.Schema(
         id=fields.ID(unique=True, stored=True),
         body=fields.TEXT(analyzer=terms, phrase=False),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.analyzer import TermTokenizer, is_identifier, normalise, query_language, tokens
+from index.analyzer import is_identifier, normalise, query_language, tokens
+from index.whoosh_index import TermTokenizer
 
 ASCII_WORD = st.text("abcdefghijkABCDEFGHIJK0123456789", min_size=2, max_size=8)
 IDENTIFIER = st.lists(ASCII_WORD, min_size=1, max_size=4).flatmap(

@@ -52,6 +52,8 @@ def test_the_nearest_are_exactly_the_nearest(store: Store, tmp_path: Path) -> No
     assert matrix.cosines(query, [3, 99]) == {3: pytest.approx(float(rows[2] @ query), abs=1e-6)}
     assert all(id_ > 20 for id_, _ in matrix.search(query, 40, language="ja"))
     assert len(matrix.search(query, 100, language="en")) == 20
+    assert matrix.search(query, 100, manuals=[1]) == matrix.search(query, 100)
+    assert matrix.search(query, 100, manuals={2}) == matrix.search(query, 100, manuals=[]) == []
 
 
 def test_passages_without_an_embedding_are_simply_absent(store: Store, tmp_path: Path) -> None:
