@@ -21,7 +21,7 @@ _ONLY_MARK = re.compile(r"(?:注?[#※]\d{0,2}|注\d{1,2}|\*\d{1,2}|[(（][A-Z][
 _MARK_ALONE = re.compile(r">\s*(?:注\s*)?([#※]\d{0,2})\s*[:：]?\s*<")
 _NOTE_TITLE = re.compile(
     r"\W*((cautionary|supplementary|important|additional)?\s*notes?(\(s\)|s)?|important|caution(s|\(s\))?|warning|tip|hint"
-    r"|reminder|attention|注意事項?|補足(事項|説明)?|重要|ヒント|注記|警告|参考)\W*",
+    r"|reminder|attention|注意事項?|補足(事項|説明)?|重要|ヒント|注記|警告|参考|ティップ)\W*",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(r"\W*(legend|key|note|凡例|where)\W*|\(\w{1,2}\)|（\w{1,2}）", re.IGNORECASE)

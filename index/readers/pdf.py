@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from index.errors import ManualUnreadable
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
+from index.readers.html_marks import is_note_title
 from index.readers.inline import fold, fold_to_line, verbatim
 from index.readers.pdf_continued import CAPTION, with_tables_joined
 from index.readers.pdf_lines import Line, Page, PlacedTable, read_page, without_running_lines
@@ -24,8 +26,11 @@ MOST_PAGES = 20_000
 _LARGER = 1.12  # a heading's type, measured by the body's
 _LONGEST_HEADING = 160
 _LONGEST_CAPTION = 4  # lines
-_ITEM = re.compile(r"^([•●○◦▪■□◆–*·・‣\-]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s*\S")
-_BULLET = re.compile(r"^[•●○◦▪■□◆·・‣]\s*")
+_LONG_LINE = 150.0  # points
+_EARLY = 0.4  # of the next line's length
+_SIGNS = "•●○◦▪■□◆·・‣∙⁃➢❖►▶\u0080-\u009f\ue000-\uf8ff"  # the last ones: a symbol font's own numbering
+_ITEM = re.compile(rf"^([{_SIGNS}–*\-]|\(?\d{{1,2}}[.)]|\(?[a-z][.)])\s*\S")
+_BULLET = re.compile(rf"^[{_SIGNS}]\s*")
 _CONTENTS_LINE = re.compile(r"(\. ?){4,}\s*[\divxlc]*\s*$|…{2,}\s*\d*\s*$")
 _SENTENCE_CLOSE = re.compile(r"[.。!?！？:：]$")
 
@@ -142,7 +147,7 @@ class _Walk:
                     self.assembly.heading(level, text, page=page.number)
                     at += taken
                     continue
-                self._take(page.lines[at], first=at == 0)
+                self._take(self._in_prose(page.lines, at), first=at == 0)
                 at += 1
             for level, text in waiting:  # bookmarks whose line was not found on their page
                 if not self._outline_title_is_known(text):
@@ -222,10 +227,21 @@ class _Walk:
         if self._lines and not self._goes_on(self._lines[-1], line, first=first):
             self._flush(to_list=not first or self._begun_on == self._page)
         if not self._lines:
-            if first and self._begun_on != self._page:
+            if self._begun_on != self._page:
+                self._flush()  # a list of the page before
                 self.assembly.pause()
             self._begun_on = self._page
         self._lines.append(line)
+
+    def _in_prose(self, lines: tuple[Line, ...], at: int) -> Line:
+        """A line; one of names set in fixed pitch is prose where it stands amid a paragraph's lines."""
+        line = lines[at]
+        if not line.fixed or not 0 < at < len(lines) - 1:
+            return line
+        above, below = lines[at - 1], lines[at + 1]
+        amid = not (above.fixed or below.fixed) and max(abs(above.left - line.left), abs(below.left - line.left)) < 1
+        near = max(above.baseline - line.baseline, line.baseline - below.baseline) < 1.3 * self._pitch
+        return replace(line, fixed=False) if amid and near and not _ended_early(above, line) else line
 
     def _goes_on(self, before: Line, line: Line, *, first: bool) -> bool:
         """Whether a line belongs to the paragraph of the line before."""
@@ -238,6 +254,8 @@ class _Walk:
             return False
         if line.fixed:
             return True
+        if _ended_early(before, line):
+            return False
         if not _ITEM.match(line.text):
             return True
         return _BULLET.match(line.text) is None and not _ITEM.match(self._lines[0].text)  # a wrapped "2.", not an item
@@ -252,8 +270,14 @@ class _Walk:
                 return
         self.assembly.add("list", "\n".join(self._items), page=self._begun_on)
         self._items = []
-        if lines and kind != "list":
-            self.assembly.add(kind, _code(lines) if kind == "code" else _joined(lines), page=self._begun_on)
+        if not lines or kind == "list":
+            return
+        text = _code(lines) if kind == "code" else _joined(lines)
+        title = self.assembly.last()
+        if kind == "paragraph" and is_note_title(title):
+            self.assembly.drop_last()
+            kind, text = "note", f"{title}\n{text}"
+        self.assembly.add(kind, text, page=self._begun_on)
 
 
 _HEADING_NUMBER = re.compile(r"(chapter|appendix|part|section|第|付録)?(\d{0,8}|[ivxlc]{1,5}|[a-z]\d{0,6})[章節項部]?")
@@ -267,6 +291,13 @@ def _may_be_heading(text: str) -> bool:
 def _only_number(prefix: str) -> bool:
     """Whether what stands before a bookmark's title on its line is its number ("3.1", "Chapter 2", "第2章", "A")."""
     return _HEADING_NUMBER.fullmatch(prefix) is not None
+
+
+def _ended_early(before: Line, line: Line) -> bool:
+    """Whether a line broke off long before the next one ends: that was its end, and not the margin (the title of a
+    note, a term above its description)."""
+    length = line.right - line.left
+    return length > _LONG_LINE and line.right - before.right > _EARLY * length
 
 
 def _same_heading(before: Line, line: Line) -> bool:

@@ -11,6 +11,8 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from index.readers.pdf_tables import Table, read_tables
@@ -157,21 +159,26 @@ def without_running_lines(pages: list[Page]) -> list[Page]:
         return pages
     counts: Counter[str] = Counter()
     offsets: Counter[int] = Counter()
+    alone: Counter[int] = Counter()  # of numbers that stand by themselves; a chapter may count its own pages
     for page in pages:
-        edges = _edges(page)
+        edges = [line for edge in _edges(page) for line in edge]
         counts.update({_key(line.text) for line in edges})
         offsets.update({page.number - number for line in edges for number in _numbers_at_ends(line.text)})
+        alone.update({page.number - int(line.text) for line in edges if line.text.isdecimal() and len(line.text) < 5})
     enough = max(_RUNNING, min(len(pages) // 12, 12))
     numbering = {offset for offset, count in offsets.items() if count >= max(_RUNNING, len(pages) // 4)}
 
     def runs(page: Page, line: Line) -> bool:
-        if counts[_key(line.text)] >= enough or _PAGE_NUMBER.match(line.text):
+        if line.text.isdecimal() and len(line.text) < 5:
+            return alone[page.number - int(line.text)] >= _RUNNING
+        if _PAGE_NUMBER.match(line.text) or counts[_key(line.text)] >= enough:
             return True
         return any(page.number - number in numbering for number in _numbers_at_ends(line.text))
 
     cleaned = []
     for page in pages:
-        drop = {id(line) for line in _edges(page) if runs(page, line)}
+        running = partial(runs, page)
+        drop = {id(line) for edge in _edges(page) for line in takewhile(running, edge)}
         kept = [id(line) not in drop for line in page.lines]
         lines = tuple(line for line, keep in zip(page.lines, kept, strict=True) if keep)
         tables = tuple(PlacedTable(sum(kept[: each.after]), each.table) for each in page.tables)
@@ -185,12 +192,13 @@ def _numbers_at_ends(text: str) -> set[int]:
     return {int(match.group(1)) for match in found if match}
 
 
-def _edges(page: Page) -> list[Line]:
-    """The few lines at the top and bottom edge of a page."""
+def _edges(page: Page) -> tuple[list[Line], list[Line]]:
+    """The few lines at the top and at the bottom edge of a page, the outermost first: what stands outside of text that
+    is not running is a running line, what stands inside of it is text."""
     by_height = sorted(page.lines, key=lambda line: -line.baseline)
     upper = [line for line in by_height[:_EDGE_LINES] if line.baseline > page.height * (1 - _EDGE)]
     lower = [line for line in by_height[-_EDGE_LINES:] if line.baseline < page.height * _EDGE]
-    return upper + lower
+    return upper, lower[::-1]
 
 
 def _key(text: str) -> str:

@@ -18,7 +18,7 @@ from tests.index.epub_files import page, write_epub
 from tests.index.pdf_files import Bookmark, Put, paragraph, write_pdf
 
 KINDS = ("html", "md", "txt", "epub", "pdf", "docx", "gz", "zip")
-_LARGEST = 24_000  # bytes of a seed; larger ones are cut, so that many inputs are tried in the time there is
+_LARGEST = 8_000  # bytes of a seed; larger ones are cut, so that many inputs are tried in the time there is
 _REAL = {
     "html": (("slurm-wlm-doc", "*.html"), ("debian-reference-ja", "ch0*.ja.html"), ("bacula-doc", "*.html")),
     "txt": (("debian-reference-ja", "*.txt.gz"),),
