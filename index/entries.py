@@ -26,6 +26,7 @@ LONGEST = 64  # characters of a key; longer ones are paths that nobody types
 MOST = 400  # passages looked at for one key; "-h" is an option of many commands
 
 _NAME = re.compile(r"(?:--?|[/.\\$%~])?[A-Za-z0-9_][A-Za-z0-9_.:/\\@%+$#*-]*")
+_MARK = re.compile(r"(?:[※†‡]|(?<=\w)[#＃])\d*(?!\w)")
 _FOOTNOTE = re.compile(r"#\d*$|\*+$")
 _NUMBER = re.compile(
     r"\s*(?:■|●|◆|・|\(\w{1,3}\)|(?:appendix|chapter|section|付録|第)?\s*[A-Z0-9]{1,3}(?:\.\d+)+\.?(?=\s)|\d{1,3}\.(?=\s))\s*",
@@ -133,7 +134,7 @@ def _shared(one: Sequence[str], two: Sequence[str]) -> Iterator[str]:
 
 def _headed(heading: str) -> Iterator[str]:
     """The names that a heading is about: "13.1.8 ajsentry", "sbatch - submit a job", "KAVS0266-I and KAVS0267-I"."""
-    text = analyzer.normalise(heading).strip()
+    text = _plain(heading)
     text = text[found.end() :] if (found := _NUMBER.match(text)) else text
     pieces = _BETWEEN.split(_PURPOSE.split(text, maxsplit=1)[0])
     names = []
@@ -172,19 +173,16 @@ def _of_block(text: str, block: Block) -> Iterator[tuple[str, int, int]]:
 
 def _terms(term: str) -> Iterator[str]:
     """The names of a definition's term: of "-t, --time=<time>" and "-a --data-only" both, of "port (integer)" one."""
-    for piece in _BETWEEN.split(analyzer.normalise(term).strip()):
+    for piece in _BETWEEN.split(_plain(term)):
         bare = _ARGUMENT.sub(" ", piece).split()
         names = [word for word in bare if _NAME.match(word)]
         if not names or names[0] != bare[0]:
             continue
         if len(bare) == 1 or is_shaped(names[0]):
             yield from filter(None, [key(names[0])])
-        options = names[0].startswith("-")
-        yield from (key(name) for name in names[1:] if name.startswith("-") or (not options and _is_constant(name)))
-
-
-def _is_constant(name: str) -> bool:
-    return name.isupper() and len(name) > 3 and is_shaped(names_in(name)[0])
+        if all(word.isupper() and len(word) > 3 for word in bare):  # variables that are explained together
+            yield from map(key, bare)
+        yield from (key(name) for name in names[1:] if name.startswith("-"))
 
 
 def _of_rows(table: str, start: int, header: int) -> Iterator[tuple[str, int, int]]:
@@ -192,13 +190,18 @@ def _of_rows(table: str, start: int, header: int) -> Iterator[tuple[str, int, in
         if number < header:
             continue
         for column, cell in enumerate(line.split(" | ")):
-            text = analyzer.normalise(cell).strip()
+            text = _plain(cell)
             for piece in _BETWEEN.split(text) if len(text) <= 4 * LONGEST else ():
                 name = _whole(piece)
                 if name and (column == 0 or is_shaped(piece.strip())):
                     yield name, at, CELL if column else ROW
                     if port := re.fullmatch(r"(\d{3,5})/(?:tcp|udp)", name):
                         yield port[1], at, CELL if column else ROW
+
+
+def _plain(text: str) -> str:
+    """In the analyzer's form, without footnote marks and their numbers: "job※1", "job#2"."""
+    return analyzer.normalise(_MARK.sub("", text)).strip()
 
 
 def _whole(piece: str) -> str:

@@ -59,10 +59,10 @@ def family_key(manual: Edition) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def _bare_title(title: str, product: str, version: str) -> str:
-    text = _plain(title)
+    text = _NAMED.sub(" ", _plain(title))
     for number in [part.strip() for part in _plain(version).split(",") if part.strip()]:
         text = re.sub(rf"(?<![\d.-]){re.escape(number)}(?![\d.-]|\w)", " ", text)
-    text = _LANGUAGES.sub(" ", _NAMED.sub(" ", text))
+    text = _LANGUAGES.sub(" ", text)
     bare = text.replace(_plain(product), " ") if product.strip() else text
     return re.sub(r"[\W_]+", " ", bare).strip() or re.sub(r"[\W_]+", " ", text).strip()
 

@@ -39,6 +39,10 @@ def test_a_pack_tells_its_names_folders_banks_and_samples(tmp_path: Path) -> Non
     assert loaded.primers == (root / "primer" / "en",)
     assert loaded.banks == (root / "bank" / "en.jsonl",)
     assert loaded.samples == (Sample("ja", "何ですか？"),)
+    assert loaded.glossary is None
+    (root / "words.tsv").write_text("ja: 登録\ten: register\n", encoding="utf-8")
+    (root / "pack.toml").write_text('glossary = "words.tsv"\n' + MANIFEST, encoding="utf-8")
+    assert load_pack(root).glossary == root / "words.tsv"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,8 @@ def test_a_pack_tells_its_names_folders_banks_and_samples(tmp_path: Path) -> Non
         ('id = "demo"', 'id = "De mo"', 'id "De mo"'),
         ('product = "Demo"', "", '"product" is missing'),
         ('product = "Demo"', 'product = "Demo"\ncolour = "red"', 'key "colour" is not known'),
+        ('product = "Demo"', 'product = "Demo"\nglossary = "none.tsv"', 'glossary "none.tsv" is missing'),
+        ('product = "Demo"', 'product = "Demo"\nglossary = "../words.tsv"', 'path "../words.tsv" leads out'),
         ('["primer/en"]', '["primer/en", "primer/en"]', "twice"),
         ("[[samples]]", "[samples]", '"samples" is not a list'),
         ("id =", "id", "not valid TOML"),
