@@ -63,6 +63,10 @@ class Editions:
                     return True
         return False
 
+    def wants(self, candidate: Candidate) -> bool:
+        """Whether `document` will have the file read, as things stand."""
+        return candidate not in self._looked_at and not self.holds(candidate)
+
     def document(self, candidate: Candidate) -> Document:
         """The file, read. Raises ManualUnreadable."""
         found = self._looked_at.pop(candidate, None)

@@ -280,7 +280,7 @@ class _Run:
         look_ahead()
         spans = [passages.split(section, document.language) for section in document.sections]
         if not any(spans):
-            return _Result(each, "skipped", f"{shown(candidate)} holds no text.")
+            return _Result(each, "skipped", f"{shown(candidate)} holds no text of its own (only links or pictures).")
         return _Result(each, "stored", "", partial(self._put, editions, candidate, document, spans))
 
     def _put(

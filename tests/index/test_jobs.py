@@ -225,7 +225,8 @@ def test_a_drive_that_goes_away_leaves_its_files_waiting_and_says_so_of_each(
     report = import_manuals(library, [manuals], progress=pull, cancelled=lambda: False)
     assert "--resume" in report.reason
     (job,) = jobs_of(library)
-    assert (job.state, job.waiting, job.reason) == ("failed", 23, report.reason)
+    assert (job.state, job.reason) == ("failed", report.reason)
+    assert job.waiting in (22, 23), "one file may have been read ahead"
     with closing(Store.open(library)) as store:
         waiting = [file for file in Jobs(store).files(job.id) if file.state == "waiting"]
     assert {file.reason for file in waiting} == {report.reason}
@@ -301,11 +302,11 @@ def test_a_file_whose_name_is_no_text_is_a_file_like_any_other(library: Path, tm
 
 
 def test_progress_is_weighed_by_what_files_cost(library: Path, tmp_path: Path) -> None:
-    guide = write_manual(tmp_path / "guide", {"a.html": PORTS, "b.html": PORTS + "<p>word </p>" * 20_000})
+    guide = write_manual(tmp_path / "guide", {"a.html": PORTS, "b.html": PORTS + "<p>word </p>" * 5_000})
     seen: list[ImportProgress] = []
     import_manuals(library, [guide], progress=seen.append, cancelled=lambda: False)
     reading = [at for at in seen if at.stage == "reading"]
-    assert reading[-1].weight == reading[-1].weight_total > 200_000
+    assert reading[-1].weight == reading[-1].weight_total > 60_000
     assert all(at.weight_total == reading[-1].weight_total for at in reading)
     shares = [at.weight / at.weight_total for at in reading]
     assert shares == sorted(shares)
