@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
+from index.readers.html_depth import flattened
 from index.readers.html_furniture import is_directory, is_first_word, is_furniture, is_last_word
 from index.readers.html_marks import part_glued_marks
 from index.readers.html_meta import page_meta
@@ -32,7 +33,7 @@ _EMPTY_ELEMENT = re.compile(r"<(a|b|dd|div|dt|em|i|li|p|script|span|strong|td|th
 
 def read_html(markup: str, source: str) -> Document:
     """The page as a document, its sections in reading order; none where the page is only navigation."""
-    tree = LexborHTMLParser(part_glued_marks(_closed(markup)))
+    tree = LexborHTMLParser(flattened(part_glued_marks(_closed(markup))))
     body = tree.body or tree.root
     if body is None:
         return Document(source, source, "en", ())

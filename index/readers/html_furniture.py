@@ -31,6 +31,8 @@ _AMBIGUOUS = words("sidebar related menu")  # a DocBook sidebar is a box of text
 _WHOLE_INDEX = frozenset({"indexdiv", "genindextable"})
 _NAMED = words("div ul ol dl table section aside p span header footer a center td")
 _PAGE_FRAME = words("html body main article")
+_KEYS = frozenset("pnuh")  # accesskey of the links that DocBook's stylesheets set: previous, next, up, home
+_RELATIONS = frozenset({"prev", "next", "up", "home", "start"})
 _HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _CONTENTS_TITLE = re.compile(
     r"^\W*(organi[sz]ation of (this|the) (chapter|section|subsection|appendix|page|preface|manual)|(table of )?contents"
@@ -40,6 +42,7 @@ _CONTENTS_TITLE = re.compile(
 )
 _INDEX_TITLE = re.compile(r"^\W*(general |concept |subject )?(index|索引)\W*$", re.IGNORECASE)
 _FEWEST_LINKS = 10  # a page with fewer is a short page, not a directory
+_LEFT_OF_AN_INDEX = 40  # letters and digits that may be left of one whose lists were left out
 _GENERATED_OPENING = re.compile(r"^Section: [^\n]+\nUpdated: ")  # man2html
 _LAST_WORDS = re.compile(
     r"^(last (modified|updated|change)|this (document|page|manual) was (created|generated|last)|generated (by|on|with) "
@@ -100,14 +103,17 @@ def links_only(node: LexborNode) -> bool:
 
 
 def is_contents_list(node: LexborNode, before: str, file_name: str) -> bool:
-    """Whether a list is a table of contents or an index: only links, and either its title says so or they stay on this
-    page.
+    """Whether a list is a table of contents, an index or navigation: only links, and either its title says so, or they
+    stay on this page, or they lead to the pages before and after.
 
     `before` is the text that stands just before the list, `file_name` the page's own, in lower case.
     """
-    links = [link.attributes.get("href") or "" for link in node.css("a[href]")]
+    attributes = [link.attributes for link in node.css("a[href]")]
+    links = [each.get("href") or "" for each in attributes]
     if not links:
         return False
+    if any(each.get("accesskey") in _KEYS or each.get("rel") in _RELATIONS for each in attributes) and links_only(node):
+        return True
     if not links_only(node):
         return _INDEX_TITLE.match(before) is not None and _mostly_links(node.css("dd"))
     if is_contents_title(before):
@@ -133,12 +139,12 @@ def is_directory(titles: tuple[str, ...], lines: list[str], links: int, linked: 
     `titles` is what the page calls itself, `lines` what it says without its furniture; `links` is the number of links
     in that, `linked` their characters. A page that describes what it links to is text: one looks for a command by it.
     """
-    if links < _FEWEST_LINKS:
-        return False
     said = sum(1 for line in lines for char in line if char.isalnum())
+    called_index = any(_INDEX_TITLE.match(title) or is_contents_title(title) for title in titles)
+    if links < _FEWEST_LINKS:
+        return called_index and said < _LEFT_OF_AN_INDEX
     if linked >= 0.85 * said:
         return True
-    called_index = any(_INDEX_TITLE.match(title) or is_contents_title(title) for title in titles)
     return called_index and max(map(len, lines), default=0) < 200
 
 

@@ -32,6 +32,7 @@ _NOTES = words(
 _BUTTONS = re.compile(r"^(\[[^\[\]]{1,40}\]\s*)+$")  # images as links: [Contents] [Back] [Next]
 _ICON_AND_TITLE = re.compile(r"^\[([^\[\]]+)\]\s*(?=\1$)")
 _ENTRY_LEVEL = RUN_IN_LEVELS[1] + 1  # definitions stand below every heading
+_DEEPEST_INDENT = 12
 _LONGEST_TERM = 160  # characters; a longer one is a sentence, and no heading
 _OWN_SECTION = 240  # characters; a shorter definition is no section of its own: it is found better among its neighbours
 
@@ -332,7 +333,8 @@ class PageWalk:
         return (self._groups[-1].into or self._groups[-1]) if self._groups else None
 
     def _depth(self) -> int:
-        return sum(1 for group in self._groups if group.kind == "list" or group.into is not None)
+        """How far lines are set in; of hostile nesting only the first steps, or each line would be as long as it."""
+        return min(_DEEPEST_INDENT, sum(1 for group in self._groups if group.kind == "list" or group.into is not None))
 
     def _term(self, node: LexborNode) -> bool:
         """A term begins a definition, which ends with the next term of the same list. A term without text only

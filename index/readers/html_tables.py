@@ -43,7 +43,7 @@ def read_table(table: LexborNode) -> TableText | None:
     ):
         return None
     caption = next((line_of(child) for child in _children(table) if child.tag == "caption"), "")
-    if not caption and len(rows) > 2 and _is_title(rows[0][1]):
+    if not caption and len(rows) > 2 and [at for at, (_, cells) in enumerate(rows) if _is_title(cells)] == [0]:
         caption = line_of(rows.pop(0)[1][0])
     grid, headers = _fill(rows)
     lines = [SEPARATOR.join(row) for row in grid]
@@ -105,7 +105,7 @@ def _fill(rows: list[tuple[bool, list[LexborNode]]]) -> tuple[list[list[str]], i
 
 
 def _is_title(cells: list[LexborNode]) -> bool:
-    """Whether a table's first row is its title: one cell across all columns."""
+    """Whether a row is a title, of the table or of the rows below it: one cell across several columns."""
     return len(cells) == 1 and _span(cells[0], "colspan") > 1
 
 
