@@ -90,8 +90,6 @@ class ImportProcess(QObject):
             self._say("stop")
             QTimer.singleShot(PATIENCE_MS, self._process, self._process.kill)
 
-    stop = pause
-
     def cancel(self) -> None:
         """End the import and drop what is left of it; what it stored stays."""
         self._cancelling = self.running and self._work == "import"
