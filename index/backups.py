@@ -21,7 +21,7 @@ from pathlib import Path
 
 from index import errors
 from index.connection import connect, plain
-from index.database import FILE, damage_of, open_copy
+from index.database import FILE, Database, damage_of, open_copy
 from index.derived import sync
 from index.schema import SCHEMA_VERSION
 from index.sums import leave_out_embeddings
@@ -194,8 +194,8 @@ def _copied(truth: Path, file: Path, embeddings: bool) -> Backup:
 def _copy(truth: Path, beside: Path, embeddings: bool) -> None:
     """SQLite's own copying: one moment of the truth, whoever writes meanwhile."""
     try:
-        with closing(connect(truth, "ro")) as source, closing(connect(beside, "rwc")) as target:
-            source.backup(target)
+        with closing(_opened(truth)) as source, closing(connect(beside, "rwc")) as target:
+            source.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # the copy is one file
             if not embeddings:
                 leave_out_embeddings(target)
@@ -204,6 +204,13 @@ def _copy(truth: Path, beside: Path, embeddings: bool) -> None:
         raise plain(error, truth if about_truth else beside) from error
     with beside.open("rb") as done:
         os.fsync(done.fileno())
+
+
+def _opened(truth: Path) -> Database:
+    """The truth to be copied: not migrated, and with whatever its log holds, also where nothing can be written."""
+    if os.access(truth.parent, os.W_OK):
+        return Database(connect(truth, "ro"), truth, read_only=True)
+    return Database.open(truth.parent, read_only=True)
 
 
 # -- putting back ------------------------------------------------------------------------------------------------------

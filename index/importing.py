@@ -292,17 +292,17 @@ class _Run:
 
     def _flush(self) -> None:
         """Store what was read, and have it reported done only then."""
-        if self._pending:
+        pending, self._pending = self._pending, []  # what could not be stored is not tried again on the way out
+        if pending:
             with self._library.store.transaction():
-                for each in self._pending:
+                for each in pending:
                     each.store()
                     self._jobs.note(self._job, each.file.ordinal, each.state, each.reason)
                 self._stopped = self._stopped or not self._jobs.goes_on(self._job)
-            done = [each.file.candidate for each in self._pending if each.state != "waiting"]
+            done = [each.file.candidate for each in pending if each.state != "waiting"]
             self._done += len(done)
             self._weight += sum(weight(each.entry or each.path.name, each.size) for each in done)
-            self._tally.unchanged += sum(each.state == "unchanged" for each in self._pending)
-            self._pending.clear()
+            self._tally.unchanged += sum(each.state == "unchanged" for each in pending)
         self._flushed = time.monotonic()
         if self._flushed - self._refreshed > REFRESH_SECONDS:
             self._library.catch_up()
