@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from index.errors import ManualUnreadable
 from index.language import language_of
 from index.readers.assembly import Assembly, rooted
+from index.readers.front_page import front_facts
 from index.readers.inline import LINE, fold, fold_to_line, verbatim
 from index.records import Document
 
@@ -46,8 +47,11 @@ def read_docx(data: bytes, source: str, shown: str) -> Document:
     if not sections:
         raise ManualUnreadable(f"{shown} holds no text; if it is made of pictures, run text recognition on it first.")
     language = language_of("\n".join(section.text for section in sections), said.get("language", ""))
-    meta = tuple((key, said[key]) for key in ("subject", "version", "keywords") if key in said)
-    return Document(source, title, language, sections, meta)
+    lines = "\n".join(section.text for section in sections[:3]).split("\n")
+    meta = {key: said[key] for key in ("subject", "keywords") if key in said} | front_facts(title, lines)
+    if "version" not in meta and "version" in said:
+        meta["version"] = said["version"]  # of the file rather than of the product, but it is what is said
+    return Document(source, title, language, sections, tuple(meta.items()))
 
 
 def _properties(word: WordFile) -> dict[str, str]:

@@ -22,6 +22,7 @@ from index.errors import ManualUnreadable
 from index.language import language_of
 from index.readers.assembly import plain, rooted
 from index.readers.epub_package import NavEntry, Package, read_package
+from index.readers.front_page import front_facts
 from index.readers.html import read_html
 from index.readers.html_furniture import links_only
 from index.readers.html_text import line_of
@@ -52,7 +53,8 @@ def read_epub(data: bytes, source: str, shown: str) -> Document:
         raise ManualUnreadable(f"{shown} holds no text; if it is made of pictures, run text recognition on it first.")
     sections = rooted(tuple(found), title)
     language = language_of("\n".join(section.text for section in sections), package.meta.get("language", ""))
-    return Document(source, title, language, sections, _meta(package))
+    lines = "\n".join(section.text for section in sections[:2]).split("\n")
+    return Document(source, title, language, sections, _meta(package, title, lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,10 @@ def _title(package: Package, pages: list[_Page]) -> str:
     return title if _SLUG.fullmatch(first) else first
 
 
-def _meta(package: Package) -> tuple[tuple[str, str], ...]:
+def _meta(package: Package, title: str, lines: list[str]) -> tuple[tuple[str, str], ...]:
     keys: tuple[str, ...] = ("identifier", "creator", "publisher", "date")
-    kept = {key: package.meta[key] for key in keys if key in package.meta}
-    version = package.meta.get("ibooks:version", "")
-    if _VERSION.fullmatch(version):
-        kept["version"] = version
+    kept = {key: package.meta[key] for key in keys if key in package.meta} | front_facts(title, lines)
+    stated = package.meta.get("ibooks:version", "")
+    if "version" not in kept and _VERSION.fullmatch(stated):
+        kept["version"] = stated
     return tuple(kept.items())

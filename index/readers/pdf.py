@@ -16,15 +16,18 @@ from typing import Any
 from index.errors import ManualUnreadable
 from index.language import language_of
 from index.readers.assembly import Assembly, plain, rooted
+from index.readers.front_page import front_facts
 from index.readers.html_marks import is_note_title
 from index.readers.inline import fold, fold_to_line, verbatim
 from index.readers.pdf_continued import CAPTION, with_tables_joined
 from index.readers.pdf_lines import Line, Page, PlacedTable, read_page, without_running_lines
+from index.recognise import is_book_title
 from index.records import BlockKind, Document
 
 MOST_PAGES = 20_000
 _LARGER = 1.12  # a heading's type, measured by the body's
 _LONGEST_HEADING = 160
+_FRONT_PAGES = 3
 _LONGEST_CAPTION = 4  # lines
 _LONG_LINE = 150.0  # points
 _EARLY = 0.4  # of the next line's length
@@ -64,14 +67,15 @@ def _read(pdf: Any, source: str, shown: str) -> Document:
         )
     meta = {key.lower(): value for key, value in pdf.get_metadata_dict(skip_empty=True).items()}
     outline = _outline(pdf)
-    pages = with_tables_joined(without_running_lines(pages))
-    walk = _Walk(pages, outline)
+    walk = _Walk(with_tables_joined(without_running_lines(pages)), outline)
     walk.read()
     title = fold_to_line(meta.get("title", "")) if _is_title(meta.get("title", "")) else ""
-    title = title or _largest_line(pages) or source.rsplit("/", 1)[-1]
+    title = title or _title_line(pages) or source.rsplit("/", 1)[-1]
     sections = rooted(walk.assembly.sections(), title)
-    kept = tuple((key, fold_to_line(meta[key])) for key in ("author", "subject", "keywords") if meta.get(key))
-    return Document(source, title, language_of("\n".join(each.text for each in sections)), sections, kept)
+    said = {key: fold_to_line(meta[key]) for key in ("author", "subject", "keywords") if meta.get(key)}
+    said |= front_facts(title, [line.text for page in pages[:_FRONT_PAGES] for line in page.lines])
+    language = language_of("\n".join(each.text for each in sections))
+    return Document(source, title, language, sections, tuple(said.items()))
 
 
 def _page(pdf: Any, at: int, shown: str) -> Page:
@@ -106,14 +110,17 @@ def _is_title(text: str) -> bool:
     )
 
 
-def _largest_line(pages: list[Page]) -> str:
-    """The largest type on the first page with text: a cover's title."""
+def _title_line(pages: list[Page]) -> str:
+    """A cover's title: of the lines in large type on the first page with text those that are a book's title, else
+    those in the largest type."""
     first = next((page for page in pages if page.lines), None)
     if first is None:
         return ""
-    size = max(line.size for line in first.lines)
-    lines = [line.text for line in first.lines if line.size >= size - 0.1]
-    return fold_to_line(" ".join(lines[:3])) if len(lines) <= 3 else ""
+    sizes = sorted({line.size for line in first.lines}, reverse=True)
+    groups = [[line.text for line in first.lines if abs(line.size - size) < 0.1] for size in sizes[:3]]
+    titles = [fold_to_line(" ".join(lines)) for lines in groups if len(lines) <= 3]
+    largest = titles[0] if groups and len(groups[0]) <= 3 else ""
+    return next((title for title in titles if is_book_title(title)), largest)
 
 
 class _Walk:
