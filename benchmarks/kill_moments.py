@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,10 +146,14 @@ class History:
         before = sum(page.held != {ABSENT} for page in self.pages[manual])
         killed = self._kill(operation, manual)
         self._expect(operation, manual, killed)
-        told = self._look(manual, before) if operation == "remove" else self._look()
         how = "ended before" if killed.ended else f"killed after {killed.seconds:5.2f} s"
-        done = f"{killed.files_done:2} files" if killed.files_done else f"{killed.embedded:3} embedded"
-        return f"{operation:17} manual {manual}  {how:20}  reported {done:12}  {told}"
+        done = f"{killed.files_done:3} files" if killed.files_done else f"{killed.embedded:3} embedded"
+        line = f"{operation:17} manual {manual}  {how:20}  reported {done:12}"
+        try:
+            told = self._look(manual, before) if operation == "remove" else self._look()
+        except Lost as error:
+            raise Lost(f"{line}  {error}") from error
+        return f"{line}  {told}"
 
     def _command(self, operation: str, manual: int) -> list[str]:
         call = [sys.executable, "-m", "desktop"]
@@ -372,9 +377,10 @@ def main() -> None:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1_000_000)
     print(f"{kills} kills, seed {seed}, a new library every {TURNS}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="tebiki-kills-") as folder:
-        for line in run(kills, seed, Path(folder)):
-            print(line, flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="tebiki-kills-"))
+    for line in run(kills, seed, folder):  # what was lost stays there to be looked at
+        print(line, flush=True)
+    shutil.rmtree(folder)
     print(f"{kills} kills: nothing that was reported done was lost, every verify was clean", flush=True)
 
 
