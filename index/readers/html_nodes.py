@@ -43,6 +43,17 @@ def anchor_just_before(node: LexborNode) -> bool:
     return before is not None and before.is_element_node and not before.text().strip() and anchor_in(before) is not None
 
 
+def is_only_term(term: LexborNode) -> bool:
+    """Whether a definition list holds this term and no other, as the boxes do that are written as lists."""
+    first = term.parent.child if term.parent is not None else term
+    node = first
+    while node is not None:
+        if node.tag == "dt" and node.mem_id != term.mem_id and node.text().strip():
+            return False
+        node = node.next
+    return True
+
+
 def described_in_full(term: LexborNode, columns: int) -> bool:
     """Whether what describes a term (all up to the next one) has at least so many columns, or holds code or a table."""
     length = 0

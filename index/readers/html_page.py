@@ -14,7 +14,14 @@ from selectolax.lexbor import LexborNode
 from index.readers.assembly import Assembly, plain
 from index.readers.html_furniture import is_contents_list, is_contents_title, is_furniture, is_link_row, words
 from index.readers.html_marks import RUN_IN_LEVELS, is_aside, is_boxed_title, is_note_title, is_only_mark, run_in_level
-from index.readers.html_nodes import anchor_in, anchor_just_before, described_in_full, first_child, next_seen
+from index.readers.html_nodes import (
+    anchor_in,
+    anchor_just_before,
+    described_in_full,
+    first_child,
+    is_only_term,
+    next_seen,
+)
 from index.readers.html_tables import read_table
 from index.readers.html_text import before_superscript, image_text, line_of, preformatted, term_of, visit
 from index.readers.inline import LINE, fold, verbatim
@@ -206,6 +213,8 @@ class PageWalk:
         while any(group.node == node for group in self._groups):
             self._flush()
             group = self._groups[-1]
+            if group.kind == "definition":
+                self._state_term(":")  # it may have no description
             if group.into is None:
                 self._spill()
             self._groups.pop()
@@ -269,6 +278,8 @@ class PageWalk:
     # Code and tables
 
     def _code(self, node: LexborNode) -> bool:
+        self._flush()
+        self._state_term()
         self._spill()
         self._assembly.add("code", verbatim(preformatted(node)), anchor=self._anchor)
         return False
@@ -278,9 +289,12 @@ class PageWalk:
         table = None if in_note and len(node.css("tr")) <= 2 else read_table(node)
         if table is None and in_note:
             return True
-        self._spill()
+        self._flush()
         if table is None:
+            self._spill()
             return True
+        self._state_term()
+        self._spill()
         for link in node.css("a[href]"):
             self._count_link(link)
         if table.caption:
@@ -349,7 +363,7 @@ class PageWalk:
             self._groups[-1].header = len(self._groups[-1].lead) - 2
             return False
         self._end_groups(holder)
-        if is_note_title(term):
+        if is_note_title(term) and is_only_term(node):
             self._spill()
             self._groups.append(_Group(holder, "note", lines=[term]))
             return False
@@ -373,11 +387,12 @@ class PageWalk:
         self._groups.append(_Group(holder, "definition", lead=f"{line}: ", header=len(line), own_section=own))
         return False
 
-    def _state_term(self) -> None:
-        """A term that only other terms describe stands on a line of its own above them."""
-        group = self._groups[-1]
-        if group.lead:
-            (group.into or group).lines.append(f"{group.indent}{group.lead.rstrip()}")
+    def _state_term(self, less: str = "") -> None:
+        """A term that nothing describes, or only other terms, code or a table, stands on a line of its own."""
+        group = self._groups[-1] if self._groups else None
+        if group is not None and group.kind == "definition" and group.lead:
+            if not group.own_section:  # its heading states it
+                (group.into or group).lines.append(f"{group.indent}{group.lead.rstrip(' ' + less)}")
             group.lead = ""
 
     def _open_definition(self, holder: int) -> bool:

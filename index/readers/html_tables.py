@@ -115,8 +115,8 @@ def _is_header(cells: list[LexborNode], *, first: bool) -> bool:
 
 
 def _is_bold(cell: LexborNode) -> bool:
-    bold = cell.css_first("b, strong")
-    return bold is not None and bool(text := bold.text().strip()) and cell.text().strip() == text
+    text = cell.text().strip()
+    return bool(text) and any(bold.text().strip() == text for bold in cell.css("b, strong"))
 
 
 def _stacked(cell: LexborNode) -> str:
