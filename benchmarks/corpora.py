@@ -2,6 +2,7 @@
 
     python -m benchmarks.corpora            bring what is missing, print where each manual lies
     python -m benchmarks.corpora slurm      only those whose name contains "slurm"
+    python -m benchmarks.corpora --more     also the large ones that only timings need (90 MB of packages)
 
 Comes in: names of Debian packages. Goes out: one folder a package under the cache (`$TEBIKI_CORPORA`, by default
 `~/.cache/tebiki/corpora`), holding the package's tree as `dpkg -x` lays it out. Nothing is committed or installed.
@@ -39,6 +40,26 @@ CORPORA = (
     Corpus("debian-handbook", "usr/share/doc/debian-handbook/html/en-US", "en"),
 )
 
+MORE = (
+    Corpus("libreoffice-help-ja", "usr/share/libreoffice/help/ja", "ja"),
+    Corpus("lilypond-doc-html-ja", "usr/share/doc/lilypond/html/Documentation", "ja"),
+    Corpus("gimp-help-ja", "usr/share/gimp/2.0/help/ja", "ja"),
+    Corpus("kicad-doc-ja", "usr/share/doc/kicad/help/ja", "ja"),
+    Corpus("developers-reference-ja", "usr/share/developers-reference/ja", "ja"),
+    Corpus("debian-edu-doc-ja", "usr/share/doc/debian-edu-doc-ja", "ja"),
+    Corpus("maint-guide-ja", "usr/share/doc/maint-guide-ja/html", "ja"),
+    Corpus("debian-faq-ja", "usr/share/doc/debian/FAQ/ja", "ja"),
+    Corpus("apache2-doc", "usr/share/doc/apache2-doc/manual/ja", "ja"),
+    Corpus("linux-doc-6.1", "usr/share/doc/linux-doc-6.1/html", "en"),
+    Corpus("python3.11-doc", "usr/share/doc/python3.11/html", "en"),
+    Corpus("python-django-doc", "usr/share/doc/python-django-doc/html", "en"),
+    Corpus("python-sqlalchemy-doc", "usr/share/doc/python-sqlalchemy-doc/html", "en"),
+    Corpus("sqlite3-doc", "usr/share/doc/sqlite3", "en"),
+    Corpus("git-doc", "usr/share/doc/git-doc", "en"),
+    Corpus("bind9-doc", "usr/share/doc/bind9-doc", "en"),
+)
+"""What it takes, with the ones above, to come to 100,000 passages in two languages; brought for timings only."""
+
 
 class CorpusMissing(Exception):
     """The package could not be brought; the message says why."""
@@ -52,7 +73,7 @@ def cache() -> Path:
 
 def folder(package: str) -> Path:
     """Where a corpus's manual lies, brought or not. Raises KeyError for a package that is not listed."""
-    corpus = {corpus.package: corpus for corpus in CORPORA}[package]
+    corpus = {corpus.package: corpus for corpus in (*CORPORA, *MORE)}[package]
     return cache() / package / corpus.manual
 
 
@@ -86,9 +107,11 @@ def bring(corpus: Corpus) -> Path:
 
 
 def main(wanted: list[str]) -> int:
-    """Bring the corpora whose name contains one of `wanted` (all, if empty); 0 when every one of them is there."""
+    """Bring the corpora whose name contains one of `wanted` (if empty, those that tests use); 0 if all are there."""
     missing = 0
-    for corpus in CORPORA:
+    more = "--more" in wanted
+    wanted = [part for part in wanted if part != "--more"]
+    for corpus in (*CORPORA, *MORE) if more or wanted else CORPORA:
         if wanted and not any(part in corpus.package for part in wanted):
             continue
         try:
