@@ -292,7 +292,8 @@ class _Run:
 
     def _flush(self) -> None:
         """Store what was read, and have it reported done only then."""
-        pending, self._pending = self._pending, []  # what could not be stored is not tried again on the way out
+        pending = self._pending.copy()
+        self._pending.clear()  # before: what can't be stored is not tried again on the way out
         if pending:
             with self._library.store.transaction():
                 for each in pending:
