@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from index import errors, versions
 from index.backups import before_removal
@@ -27,6 +28,9 @@ from index.records import Block, Hit, ImportProgress, Language, Manual, Passage,
 from index.searching import Parts, Searching
 from index.store import SEPARATOR, Store, Vectors
 from index.writer_lock import WriterLock, writing_process
+
+if TYPE_CHECKING:
+    from index.whoosh_index import WhooshIndex
 
 BATCH = 8
 """Passages embedded in one go: about a second, after which they are stored and can be found."""
@@ -58,6 +62,7 @@ class Library:
         self._derived = derived
         self._lexical = Lexical(derived)
         self._dense = Dense(derived)
+        self._whoosh: WhooshIndex | None = None
         self._embedder = embedder
         self._searching = Searching(glossary or Glossary(), self._embedder_in_use, self._mended_parts)
         self._turn = threading.RLock()
@@ -113,6 +118,8 @@ class Library:
         with self._turn:
             self._lexical.close()
             self._dense.close()
+            if self._whoosh is not None:
+                self._whoosh.close()
             self._store.close()
             if self._derived != self.folder:
                 shutil.rmtree(self._derived, ignore_errors=True)
@@ -130,6 +137,9 @@ class Library:
         scope's) to passages in that language. Passages without an embedding are found by their words; a query none of
         whose words the library knows is answered by meaning alone, if there are embeddings. Equal scores stand in the
         order of import. The words are terms only: no query is a syntax error.
+
+        A query all in quotation marks finds the passages in which just that stands, and a name with an asterisk
+        ("KAVS02*") those with a name of that shape (see exact.py).
         """
         scope = scope or Scope()
         scope = replace(scope, language=scope.language or language)
@@ -150,7 +160,15 @@ class Library:
             return self._searching.suggest(self._parts(), query)
 
     def _parts(self) -> Parts:
-        return Parts(self._store, self._lexical, self._dense)
+        return Parts(self._store, self._lexical, self._dense, self._whoosh_index)
+
+    def _whoosh_index(self) -> WhooshIndex:
+        """Opened when it is first needed: a plain search needs it not, and loading it takes longer than the search."""
+        if self._whoosh is None:
+            from index.whoosh_index import WhooshIndex
+
+            self._whoosh = WhooshIndex(self._derived)
+        return self._whoosh
 
     def _mended_parts(self) -> Parts:
         self._mend(anew=True)
@@ -257,6 +275,7 @@ class Library:
         While `held()` is true, and while another process writes the library, it waits. Raises EmbedderMissing,
         EmbedderMismatch (see `embed_anew`).
         """
+        self._take_into_whoosh(cancelled, held)
         embedder = self._embedder or default_embedder()
         self._claim(embedder)
         made = 0
@@ -278,6 +297,19 @@ class Library:
             counts = self.counts
             progress(ImportProgress("embedding", counts.embedded, counts.passages))
         return made
+
+    def _take_into_whoosh(self, cancelled: Callable[[], bool], held: Callable[[], bool]) -> None:
+        """Have Whoosh hold every passage, a step at a time, between which others may write."""
+        whoosh = self._whoosh_index()
+        while not cancelled():
+            if held() or writing_process(self.folder) not in (None, os.getpid()):
+                time.sleep(0.1)
+                continue
+            with self._turn:
+                if whoosh.is_current(self._store):
+                    break
+            with contextlib.suppress(errors.LibraryBusy), WriterLock(self.folder, patience=1.0), self._turn:
+                whoosh.bring_up(self._store)
 
     def _keep(self, fingerprint: str, ids: list[int], vectors: Vectors, cancelled: Callable[[], bool]) -> int:
         """Store embeddings once nobody else writes; an import that began meanwhile is waited for, unless stopped."""
@@ -324,7 +356,8 @@ class Library:
 
         with self._turn:
             self._reopen_if_moved()
-            return list(damage(self._store, self._lexical, self._dense, self._mend))
+            found = list(damage(self._store, self._lexical, self._dense, self._mend))
+            return found + self._whoosh_index().damage(self._store)
 
     def rebuild(self) -> None:
         """Make every derived file anew from the store, and mend the store as far as that can be (see mending.py).
@@ -335,6 +368,9 @@ class Library:
             self._reopen_if_moved()
             mend(self._store)
             self._bring_up(anew=True)
+            complete = self._whoosh_index().bring_up(self._store, anew=True)
+            while not complete:
+                complete = self._whoosh_index().bring_up(self._store)
             self._store.fill_entries()
             self._store.forget_removed()
 
@@ -351,6 +387,7 @@ class Library:
                 ) from error
             self._lexical.close()
             self._dense.close()
+            self._whoosh = None
             self._store.close()
             self._store = store
             self._mend()
@@ -375,3 +412,4 @@ class Library:
         if self._derived == self.folder:
             self._derived = Path(tempfile.mkdtemp(prefix="tebiki-"))
             self._lexical = Lexical(self._derived)
+            self._whoosh = None

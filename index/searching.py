@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from index import analyzer, crowding, fusion, reranking, versions
 from index.database import State
 from index.dense import Dense
 from index.embedder import Embedder
+from index.exact import Phrase, Shape, exact
 from index.glossary import Glossary
 from index.lexical import Lexical
 from index.named import Find, look_up, named
@@ -24,10 +27,20 @@ from index.records import Hit, Language, Passage, Scope
 from index.spelling import Speller
 from index.store import Store
 
+if TYPE_CHECKING:
+    from index.whoosh_index import WhooshIndex
+
 _log = logging.getLogger(__name__)
 
 POOL = 200
 """Candidates that each of the two rankings puts forward for the fused list."""
+
+
+MOST_EXACT = 1_000
+"""Passages that the matrix puts forward for an exact query."""
+
+MOST_NAMES = 200
+"""Names of a shape that are looked for, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Parts:
     store: Store
     lexical: Lexical
     dense: Dense
+    whoosh: Callable[[], WhooshIndex]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,10 @@ class Searching:
         pool = max(POOL, top)
         books = parts.store.books()
         manuals = versions.in_scope(books, scope)
+        if (to_the_letter := exact(query)) is not None:
+            within = _Within(manuals, scope.language, alone=False)
+            found = _exactly(parts, to_the_letter, within)
+            return crowding.newest_first(found, versions.outdated(books, query, manuals))[:top]
         # Only manuals in another language than the question's: then their words are all that can be found.
         alone = analyzer.query_language(query) not in versions.languages(books, scope)
         within = _Within(manuals, scope.language, alone)
@@ -123,6 +141,36 @@ class Searching:
         vector = embedder.queries([query])[0]
         nearest = dict(parts.dense.search(vector, top, language=within.language, manuals=within.manuals))
         return nearest | parts.dense.cosines(vector, set(also) - nearest.keys())
+
+
+def _exactly(parts: Parts, asked: Phrase | Shape, within: _Within) -> list[Hit]:
+    """The passages that hold a phrase, or a name of a shape, all of them, by BM25. Whoosh knows them; what it has not
+    taken in yet comes from the matrix and the words of the texts, as far as those can tell."""
+    language, manuals = within.language, within.manuals
+    terms = list(asked.terms) if isinstance(asked, Phrase) else _of_shape(parts, asked)
+    scores = dict(parts.lexical.search_terms(dict.fromkeys(terms, 1.0), MOST_EXACT, language=language, manuals=manuals))
+    if isinstance(asked, Phrase):
+        with suppress(Exception):  # a broken index is mended behind; the matrix tells most of it meanwhile
+            all_of_them = parts.whoosh().holding(terms, language=language, manuals=manuals)
+            scores = dict.fromkeys(all_of_them, 0.0) | scores
+    held = parts.store.passages(list(scores))
+    right = [id_ for id_ in held if isinstance(asked, Shape) or asked.stands_in(held[id_])]
+    best = max((scores[id_] for id_ in right), default=0.0) or 1.0
+    hits = [Hit(held[id_], scores[id_] / best, scores[id_], None) for id_ in right]
+    if isinstance(asked, Shape):  # the entries of such names before mentions of them
+        places = parts.store.places(asked.prefix, manuals=within.manuals, language=within.language, prefix=True)
+        rank = {place.passage_id: place.rank for place in places}
+        last = max(rank.values(), default=0) + 1
+        return sorted(hits, key=lambda hit: (rank.get(hit.passage.id, last), -hit.score, hit.passage.id))
+    return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))
+
+
+def _of_shape(parts: Parts, asked: Shape) -> list[str]:
+    """The terms of the library that have this shape."""
+    terms = {term for _, word in parts.store.words() for term in (analyzer.fold(word),) if asked.fits(term)}
+    with suppress(Exception):
+        terms |= {term for term in parts.whoosh().names(asked.prefix) if asked.fits(term)}
+    return sorted(terms)[:MOST_NAMES]
 
 
 def _finders(parts: Parts, within: _Within) -> tuple[Find, Find]:

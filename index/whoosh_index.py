@@ -2,14 +2,15 @@
 
 Comes in: the store. Goes out: passage ids with scores. A plain search never opens it: the matrix (matrix.py) ranks
 a hundred times faster and holds a passage as soon as its file is stored, while Whoosh works two milliseconds on each.
-So it is brought up in steps while nobody waits, and answers where the matrix can't. It is never the only copy of
+So it is brought up in steps while nobody waits, and answers what the matrix can't, which knows terms by their hash
+only: which names have a shape, and every passage that holds a phrase (exact.py). It is never the only copy of
 anything: whatever is wrong with it is mended, not reported.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -42,8 +43,8 @@ _log = logging.getLogger(__name__)
 
 KIND = "whoosh"
 MAKER = f"whoosh-2/terms-{analyzer.VERSION}"
-STEP = 2_000
-"""Passages taken in at a time: about four seconds, after which others may write."""
+STEP = 500
+"""Passages taken in at a time: about a second, after which others may write."""
 _SMALL, _MANY = 1_000, 8  # segments under so many passages are merged when there are so many of them
 
 
@@ -79,7 +80,12 @@ class WhooshIndex:
             return self._follow(self._empty(store), store)
 
     def search(
-        self, weights: Mapping[str, float], top: int, *, language: Language | None = None
+        self,
+        weights: Mapping[str, float],
+        top: int,
+        *,
+        language: Language | None = None,
+        manuals: Collection[int] | None = None,
     ) -> list[tuple[int, float]]:
         """The `top` passages for weighted terms, best first: passage id and score, by Whoosh's own BM25F.
 
@@ -89,13 +95,33 @@ class WhooshIndex:
         if reader is None:
             return []
         asked = query.Or([query.Term("body", term, boost=weight) for term, weight in weights.items()])
-        kept_to = query.Term("language", language) if language else None
-        found = whoosh.searching.Searcher(reader).search(asked, limit=top, filter=kept_to)
+        found = whoosh.searching.Searcher(reader).search(asked, limit=top, filter=_kept_to(language, manuals))
         return [(int(hit["id"]), float(hit.score)) for hit in found]
 
-    def damage(self) -> list[str]:
-        """The files that are not as they were written, a sentence each; reads all of them."""
-        return damage(self._path, "Whoosh index")
+    def holding(
+        self, terms: Sequence[str], *, language: Language | None = None, manuals: Collection[int] | None = None
+    ) -> list[int]:
+        """The ids of all passages that hold every one of these terms, ascending. Raises as `search`."""
+        reader = self._open()
+        if reader is None or not terms:
+            return []
+        asked = query.And([query.Term("body", term) for term in terms])
+        found = whoosh.searching.Searcher(reader).search(asked, limit=None, filter=_kept_to(language, manuals))
+        return sorted(int(hit["id"]) for hit in found)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every term of the library that begins with `prefix`, in order. Raises as `search`."""
+        reader = self._open()
+        if reader is not None:
+            yield from (term.decode("utf-8") for term in reader.expand_prefix("body", prefix))
+
+    def damage(self, store: Store) -> list[str]:
+        """The files that are not as they were written, a sentence each; reads all of them.
+
+        An index that is seen to be of no use at the first look is no damage: nobody searches it, and the next
+        `bring_up` makes it anew.
+        """
+        return damage(self._path, "Whoosh index") if self._usable(store) else []
 
     def ids(self) -> set[int]:
         """The ids of all passages in the index."""
@@ -176,6 +202,14 @@ class TermTokenizer(Tokenizer):  # type: ignore[misc]  # Whoosh carries no types
             if token.positions:
                 token.pos = position
             yield token
+
+
+def _kept_to(language: Language | None, manuals: Collection[int] | None) -> Any:
+    """What a search is kept to, as a query; None for everything."""
+    kept = [query.Term("language", language)] if language else []
+    if manuals is not None:
+        kept.append(query.Or([query.Term("manual_id", str(manual)) for manual in manuals]))
+    return query.And(kept) if kept else None
 
 
 class _NotFollowed(Exception):
