@@ -54,7 +54,7 @@ _READERS = r"(?:user|admin\w*|operat\w*|install\w*|configur\w*|command|develop\w
 _TRAILING_BOOK = re.compile(
     rf"[\s,:\-–—]+(?:{_READERS}(?:['’]s|s['’])?\s+)*(?:{_STRONG_BOOK}|{_WEAK_BOOK})\W*$", re.IGNORECASE
 )
-_NUMBERED = re.compile(r"^\W*(?:\d|(?:chapter|appendix|section)\b|第\d|付録)", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\W*(?:\d|[A-Z]\.\d|(?:chapter|appendix|section)\b|第\d|付録)", re.IGNORECASE)
 
 _FOLDER_VERSION = re.compile(r"(?:version|ver|release|rel|v)?[-_. ]?(\d{1,4}(?:\.\d{1,4}){1,3})", re.IGNORECASE)
 _FOLDER_NUMBER = re.compile(r"(?:version|ver|release|rel|v)[-_. ]?(\d{1,3}(?:-\d\d)?)", re.IGNORECASE)
@@ -192,13 +192,18 @@ def version_in_path(path: str) -> str:
 def is_book_title(text: str) -> bool:
     """Whether a line is the title of a whole book: it ends in the word for one ("Guide"), or names a version."""
     line = _plain(text)
-    if len(line) > 200 or _NUMBERED.match(line):
+    if len(line) > 200 or is_numbered(line):
         return False
     if _version(line) is not None:
         return True
     if _WEAK_TITLE.search(line):  # also the name of many a chapter: a book's title has more to it
         return "/" in line or len(line.split()) >= 4
     return _STRONG_TITLE.search(line) is not None and len(line) > 8
+
+
+def is_numbered(heading: str) -> bool:
+    """Whether a heading bears the number of a chapter, a section or an appendix."""
+    return _NUMBERED.match(heading) is not None
 
 
 def _plain(text: str) -> str:

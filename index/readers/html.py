@@ -20,7 +20,7 @@ from index.readers.html_meta import page_meta
 from index.readers.html_page import PageWalk
 from index.readers.html_text import line_of
 from index.readers.inline import fold_to_line
-from index.recognise import is_book_title
+from index.recognise import is_book_title, is_numbered
 from index.records import Document, DocumentSection
 
 _TITLE_JOINS = re.compile(r"\s+[-–—|:»«·]\s+|\s*[|»«｜]\s*|:\s+")
@@ -52,7 +52,7 @@ def read_html(markup: str, source: str) -> Document:
     lines = [line for section in found for line in section.text.split("\n")]
     if is_directory((title, first_heading), lines, walk.links, walk.linked):
         found = ()
-    found, book = _without_book(found, full_title)
+    found, book = _without_book(found, title)
     if book and plain(title) == plain(book) and found:
         title = found[0].heading[0]
     sections = rooted(found, title)
@@ -73,16 +73,17 @@ def _without_opening(found: tuple[DocumentSection, ...]) -> tuple[tuple[Document
     return found, ""
 
 
-def _without_book(found: tuple[DocumentSection, ...], full_title: str) -> tuple[tuple[DocumentSection, ...], str]:
+def _without_book(found: tuple[DocumentSection, ...], title: str) -> tuple[tuple[DocumentSection, ...], str]:
     """The sections without the book's title as their outermost heading, and that title: a page of a book may open with
-    the book's title as a heading of its own. A page whose own title it is keeps it."""
+    the book's title as a heading of its own. A page whose own `title` it is keeps it, unless a number below says that
+    the page is a part of a book."""
     outermost = {section.heading[:1] for section in found}
     if len(outermost) != 1 or any(len(section.heading) < 2 for section in found):
         return found, ""
     ((book,),) = outermost
     inner = found[0].heading[1]
-    page_is_book = plain(full_title) == plain(book) and any(section.heading[1] != inner for section in found)
-    if page_is_book or not is_book_title(book):
+    part = is_numbered(inner) and all(section.heading[1] == inner for section in found)
+    if (plain(title) == plain(book) and not part) or not is_book_title(book):
         return found, ""
     return tuple(replace(section, heading=section.heading[1:]) for section in found), book
 

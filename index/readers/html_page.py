@@ -28,6 +28,7 @@ from index.readers.inline import LINE, fold, verbatim
 from index.records import BlockKind
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_NEVER_IN_HEADING = "table, ul, ol, dl, pre"
 _BLOCKS = words(
     "p div section article main aside center fieldset figure figcaption address hgroup details summary caption "
     "tr td th table thead tbody tfoot"
@@ -79,6 +80,7 @@ class PageWalk:
         self._linked = 0  # characters of the running text that are links within this page
         self._in_link = 0  # the link at hand
         self._skipped = 0  # an element that was read already
+        self._unclosed = ""  # a heading element that holds more than a heading, whose text has not come yet
         self._mark = ""  # a footnote mark on a line of its own, for the line that explains it
         self._bare: set[int] = set()  # definition lists without a term: plain lists
         self._run_ins: list[int] = []  # levels of the run-in headings that are open
@@ -185,6 +187,10 @@ class PageWalk:
         group.lead = ""
 
     def _paragraph(self, text: str) -> None:
+        if self._unclosed:
+            tag, self._unclosed = self._unclosed, ""
+            self._begin_heading(tag, " ".join(text.split("\n")), None)
+            return
         mark, self._mark = self._mark, ""
         if is_only_mark(text):
             self._mark = text
@@ -237,6 +243,13 @@ class PageWalk:
             return False
         self._end_all()
         self._drop_contents_title()
+        if node.css_first(_NEVER_IN_HEADING) is not None:  # it was never closed: only its first line is the heading
+            self._unclosed = tag
+            return True
+        self._begin_heading(tag, text, own)
+        return False
+
+    def _begin_heading(self, tag: str, text: str, own: str | None) -> None:
         if text:
             self._heading_text = text
             level = _HEADINGS[tag]
@@ -246,7 +259,6 @@ class PageWalk:
             self._run_ins.clear()
             self._assembly.heading(level, text, own or self._anchor)
             self._anchor = None
-        return False
 
     def _run_in(self, paragraph: LexborNode) -> None:
         """A paragraph that opens with a bold line which has an id, or a number, of its own: that line is a heading."""
@@ -279,6 +291,7 @@ class PageWalk:
 
     def _code(self, node: LexborNode) -> bool:
         self._flush()
+        self._unclosed = ""
         self._state_term()
         self._spill()
         self._assembly.add("code", verbatim(preformatted(node)), anchor=self._anchor)
@@ -290,6 +303,7 @@ class PageWalk:
         if table is None and in_note:
             return True
         self._flush()
+        self._unclosed = ""
         if table is None:
             self._spill()
             return True
@@ -306,6 +320,7 @@ class PageWalk:
 
     def _open_list(self, node: LexborNode, tag: str) -> bool:
         self._flush()
+        self._unclosed = ""
         if is_contents_list(node, self._line_before(), self._file_name):
             self._drop_contents_title()
             return False

@@ -59,6 +59,21 @@ class TestHeadings:
     def test_a_heading_without_text_of_its_own_lives_in_the_paths_below(self) -> None:
         assert [section.heading for section in read("<h1>A</h1><h2>B</h2><p>x</p>").sections] == [("A", "B")]
 
+    def test_a_heading_that_is_never_closed_ends_with_its_line(self) -> None:
+        body = "<h1>A</h1><h4>Ports<h4><table><tr><td>ajs</td><td>1</td></tr><tr><td>imm</td><td>2</td></tr></table>"
+        (section,) = read(body + "<p>After.</p>").sections
+        assert (section.heading, section.text) == (("A", "Ports"), "ajs | 1\nimm | 2\n\nAfter.")
+
+    def test_a_page_that_is_named_like_a_book_keeps_its_title(self) -> None:
+        body = "<header><h1>Suite</h1></header><h1>Network Guide</h1><h2>Ports</h2><p>x</p><h2>Hosts</h2><p>y</p>"
+        headings = [section.heading for section in read(body, "<title>Suite - Network Guide</title>").sections]
+        assert headings == [("Network Guide", "Ports"), ("Network Guide", "Hosts")]
+
+    def test_the_book_as_first_heading_of_a_page_is_not_in_its_path(self) -> None:
+        document = read("<h1>Suite/Scheduler Messages</h1><h2>A1-E</h2><p>x</p>", "<title>A1-E</title>")
+        assert document.sections[0].heading == ("A1-E",)
+        assert dict(document.meta)["manual"] == "Suite/Scheduler Messages"
+
     def test_the_anchor_may_stand_before_or_around_the_heading(self) -> None:
         before = read('<p>x</p><a name="before"></a><h2>A</h2><p>y</p>').sections[-1].anchor
         around = read('<p>x</p><div id="around"><h2>A</h2><p>y</p></div>').sections[-1].anchor
