@@ -174,18 +174,22 @@ def measure(library: Library, name: str, asked: QuestionSet, embedder: Embedder,
     pairs = list(zip(words[HEADING_BOOST], meaning, strict=True))
     fused = [fusion.reciprocal_rank([[id_ for id_, _ in ranking] for ranking in pair]) for pair in pairs]
     yield line(name, "both, reciprocal rank", asked, fused)
+    weight = fusion.WORDS_WEIGHT[asked.language]
+    weighted = [_weighted(library, *each, weight) for each in zip(words[HEADING_BOOST], meaning, vectors, strict=True)]
+    yield line(name, f"both, {weight} words", asked, weighted)
     found = [[(hit.passage.id, hit.score) for hit in library.search(question, 10)] for question, _ in asked.asked]
     yield line(name, "both, as the program does", asked, found)
     for boost, rankings in words.items() if sweep else ():
         yield line(name, f"  words, heading x {boost}", asked, rankings)
         for weight in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
-            fused = []
-            for ranking, near, vector in zip(rankings, meaning, vectors, strict=True):
-                lexical_scores = dict(ranking)
-                cosine = dict(near)
-                cosine |= library.dense.cosines(vector, lexical_scores.keys() - cosine.keys())
-                fused.append(fusion.weighted(lexical_scores, cosine, weight))
+            fused = [_weighted(library, *each, weight) for each in zip(rankings, meaning, vectors, strict=True)]
             yield line(name, f"    {weight} words, heading x {boost}", asked, fused)
+
+
+def _weighted(library: Library, words: Ranking, meaning: Ranking, vector: Vectors, weight: float) -> Ranking:
+    """Both rankings fused as the program does, with nothing done to them after that."""
+    lexical, cosine = dict(words), dict(meaning)
+    return fusion.weighted(lexical, cosine | library.dense.cosines(vector, lexical.keys() - cosine.keys()), weight)
 
 
 def line(name: str, way: str, asked: QuestionSet, rankings: Sequence[Ranking]) -> list[str]:
