@@ -357,7 +357,7 @@ class Library:
         with self._turn:
             self._reopen_if_moved()
             found = list(damage(self._store, self._lexical, self._dense, self._mend))
-            return found + self._whoosh_index().damage(self._store)
+            return found + self._whoosh_index().damage()
 
     def rebuild(self) -> None:
         """Make every derived file anew from the store, and mend the store as far as that can be (see mending.py).

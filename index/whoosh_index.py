@@ -115,13 +115,9 @@ class WhooshIndex:
         if reader is not None:
             yield from (term.decode("utf-8") for term in reader.expand_prefix("body", prefix))
 
-    def damage(self, store: Store) -> list[str]:
-        """The files that are not as they were written, a sentence each; reads all of them.
-
-        An index that is seen to be of no use at the first look is no damage: nobody searches it, and the next
-        `bring_up` makes it anew.
-        """
-        return damage(self._path, "Whoosh index") if self._usable(store) else []
+    def damage(self) -> list[str]:
+        """The files that are not as they were written, a sentence each; reads all of them."""
+        return damage(self._path, "Whoosh index")
 
     def ids(self) -> set[int]:
         """The ids of all passages in the index."""
