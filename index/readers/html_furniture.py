@@ -43,6 +43,11 @@ _CONTENTS_TITLE = re.compile(
 _INDEX_TITLE = re.compile(r"^\W*(general |concept |subject )?(index|索引)\W*$", re.IGNORECASE)
 _FEWEST_LINKS = 10  # a page with fewer is a short page, not a directory
 _LEFT_OF_AN_INDEX = 40  # letters and digits that may be left of one whose lists were left out
+_WAY_BACK = re.compile(
+    r"\W*(up|top|(back|return|go) to (the )?(top|contents|index)( of (the )?page)?"
+    r"|(ページの|この)?(先頭|トップ|目次|上)(へ|に)(戻る)?)\W*",
+    re.IGNORECASE,
+)
 _GENERATED_OPENING = re.compile(r"^Section: [^\n]+\nUpdated: ")  # man2html
 _LAST_WORDS = re.compile(
     r"^(last (modified|updated|change)|this (document|page|manual) was (created|generated|last)|generated (by|on|with) "
@@ -126,6 +131,11 @@ def is_link_row(text: str, links: int, linked: int) -> bool:
     """Whether a line is a row of links within the page ("A | B | C"): `links` of them, `linked` characters long."""
     said = sum(1 for char in text if char.isalnum())
     return links >= 3 and linked >= 0.9 * said
+
+
+def is_way_back(text: str) -> bool:
+    """Whether a line that holds a link only leads back up the page."""
+    return _WAY_BACK.fullmatch(text) is not None
 
 
 def is_contents_title(text: str) -> bool:

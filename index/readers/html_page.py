@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborNode
 
 from index.readers.assembly import Assembly, plain
-from index.readers.html_furniture import is_contents_list, is_contents_title, is_furniture, is_link_row, words
+from index.readers.html_furniture import (
+    is_contents_list,
+    is_contents_title,
+    is_furniture,
+    is_link_row,
+    is_way_back,
+    words,
+)
 from index.readers.html_marks import RUN_IN_LEVELS, is_aside, is_boxed_title, is_note_title, is_only_mark, run_in_level
 from index.readers.html_nodes import (
     anchor_in,
@@ -169,7 +176,7 @@ class PageWalk:
         self._inline.clear()
         links, linked, everywhere = self._links, self._linked, self._links_everywhere
         self._links = self._linked = self._links_everywhere = 0
-        if not text or is_link_row(text, links, linked) or (everywhere and _BUTTONS.match(text)):
+        if not text or is_link_row(text, links, linked) or (everywhere and (_BUTTONS.match(text) or is_way_back(text))):
             return
         if not self._groups:
             self._paragraph(text)
