@@ -26,6 +26,9 @@ Read = Callable[[Candidate], Document]
 MOST_LOOKED_AT = 64
 """Pages read ahead, at most, to find one that names its version; they are not read twice."""
 
+FEW_FILES = 8
+"""A folder of thousands of PDFs is as many manuals: each must be told from those known without reading all names."""
+
 
 class Editions:
     """The manuals of one group while a job takes its files in.
@@ -148,7 +151,11 @@ class Editions:
         next edition of a manual in a folder beside it shares a few pages at most, and stays a manual of its own.
         """
         named = {name_of(candidate): candidate for candidate in self._members}
-        for id_ in self._store.manuals_sharing(list(named)):
+        if len(named) <= FEW_FILES:  # by the index on contents; else by one look at all names
+            likely = self._store.manuals_with([self.digest(candidate) for candidate in self._members])
+        else:
+            likely = self._store.manuals_sharing(list(named))
+        for id_ in likely:
             theirs = {file.name: file.digest for file in self._store.files(id_)}
             shared = named.keys() & theirs.keys()
             if len(shared) * 2 > max(len(named), len(theirs)) and all(

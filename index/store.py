@@ -106,6 +106,14 @@ class Store(Database):
         )
         return [row[0] for row in rows]
 
+    def manuals_with(self, digests: Sequence[str]) -> list[int]:
+        """The manuals that hold a file of one of these contents."""
+        rows = self._db.execute(
+            "SELECT DISTINCT manual_id FROM files WHERE digest IN (SELECT value FROM json_each(?)) ORDER BY manual_id",
+            (json.dumps(list(digests)),),
+        )
+        return [row[0] for row in rows]
+
     def add_manual(self, group: str, facts: ManualFacts) -> int:
         """Make an empty manual for `group` and give its id."""
         values = (group, facts.title, facts.product, facts.version, facts.root)

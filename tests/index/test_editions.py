@@ -138,3 +138,22 @@ def test_a_new_version_that_is_cut_short_is_gone_on_with_beside_the_old_one(
     assert not go(resume=True).cancelled
     assert editions(library) == {"12": EVERY, "13": EVERY}
     assert "The new jobnet" not in texts(library, "12")
+
+
+def test_a_folder_of_many_pages_moved_elsewhere_is_the_same_manual_and_a_single_page_too(
+    tmp_path: Path, library: Path
+) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    for n in range(12):
+        (many / f"page{n}.md").write_text(f"# Page {n}\n\nIt tells of topic{n}.\n", encoding="utf-8")
+    single = tmp_path / "single.md"
+    single.write_text("# Alone\n\nIt tells of itself.\n", encoding="utf-8")
+    bring_in(library, many, single)
+    (tmp_path / "elsewhere").mkdir()
+    many.rename(tmp_path / "elsewhere" / "many")
+    single.rename(tmp_path / "elsewhere" / "single.md")
+    report = bring_in(library, tmp_path / "elsewhere" / "many", tmp_path / "elsewhere" / "single.md")
+    assert (report.manuals, report.unchanged) == (0, 13)
+    with Library.open(library) as opened:
+        assert {Path(manual.root).parent.name for manual in opened.manuals()} == {"elsewhere"}
