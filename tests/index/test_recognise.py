@@ -23,6 +23,7 @@ from index.recognise import (
 )
 from index.records import Document
 from index.store import StoredFile
+from tests.conftest import Tebiki
 
 _JP1 = load_pack(Path(__file__).parents[2] / "domains" / "jp1").recognisers
 
@@ -264,3 +265,19 @@ def test_whatever_stands_there_is_answered_with_parts_of_it(text: str) -> None:
     for part in (facts_in_title(text).version, version_of(text), version_in_path(text)):
         assert part == "" or part[0].isdecimal()
     is_book_title(text)
+
+
+def test_an_imported_manual_is_listed_with_product_and_version(tebiki: Tebiki, tmp_path: Path) -> None:
+    books = {
+        "30213D2830e": "JP1 Version 12 JP1/Automatic Job Management System 3 Command Reference",
+        "30203S1004e": "Job Management Partner 1/Automatic Job Management System 3 Command Reference",
+    }
+    for folder, title in books.items():
+        (tmp_path / "books" / folder).mkdir(parents=True)
+        page = f"<title>hzstop</title><div>Maker</div><p>{title}</p><h1>hzstop</h1><h2>Use</h2><p>Stops it all.</p>"
+        (tmp_path / "books" / folder / "A0001.HTM").write_text(page, encoding="utf-8")
+    tebiki("import", tmp_path / "books", "--library", tmp_path / "library")
+    manuals = tebiki("library", "list", "--library", tmp_path / "library", "--json").json
+    listed = {(manual["title"], manual["product"], manual["version"]) for manual in manuals}
+    book = "JP1/Automatic Job Management System 3"
+    assert listed == {(f"{book} Command Reference", book, version) for version in ("12", "9")}
