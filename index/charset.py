@@ -22,6 +22,7 @@ _DECLARED = re.compile(
 )
 _SHIFT_JIS = frozenset({"shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "windows-31j", "csshiftjis", "cp932"})
 _LATIN = frozenset({"iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii", "windows-1252", "cp1252"})
+_NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna", "utf_7"})
 _FALLBACKS = ("utf-8", "cp932", "euc_jp")
 _JAPANESE = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\u3005-\u3007\u4e00-\u9fff\u3000-\u3002\uff01-\uff5e\u30fb\u30fc]")
 _IMPLAUSIBLE = re.compile(r"[\u0080-\u009f\ue000-\uf8ff\ufffd]")
@@ -71,9 +72,11 @@ def declared_charset(head: bytes) -> str | None:
     if name in _LATIN:
         return None
     try:
-        return codecs.lookup(name).name.replace("-", "_") if name not in ("utf-8", "utf8") else "utf-8"
-    except LookupError:
+        codec = codecs.lookup(name).name.replace("-", "_")
+        readable = codec not in _NO_CHARSETS and b"a".decode(codec) == "a"  # UTF-16 could not have declared itself so
+    except (LookupError, UnicodeError):  # Python also has codecs that are no charsets, such as "uu" and "undefined"
         return None
+    return codec.replace("utf_8", "utf-8") if readable else None
 
 
 def is_plausible(text: str) -> bool:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from index.archive import entries
 from index.errors import ManualUnreadable, NothingToImport
 from index.natural_order import natural_order
-from index.reading import PAGES, READABLE, kind_of
+from index.reading import HTML, OTHER_FORMATS, PAGES, READABLE, kind_of
 from index.records import Skipped
 
 _NOT_READ = {
@@ -94,7 +95,7 @@ def _list_folder(root: Path) -> Iterator[Candidate | Skipped]:
         folder = waiting.pop()
         try:
             status = folder.stat()
-            children = sorted(folder.iterdir(), key=lambda child: natural_order(child.name))
+            children = _in_order(list(folder.iterdir()), lambda child: child.name)
         except OSError as error:
             yield Skipped(str(folder), f"{folder} can't be looked into ({error.strerror}); check that you may read it.")
             continue
@@ -136,7 +137,7 @@ def _list_zip(path: Path, prefix: str, root: Path) -> Iterator[Candidate | Skipp
         yield Skipped(str(path), str(error))
         return
     yield from refused
-    for entry in sorted(found, key=lambda entry: natural_order(entry.name)):
+    for entry in _in_order(found, lambda entry: entry.name):
         name = PurePosixPath(entry.name)
         if any(_is_silent(part) or part == "__MACOSX" for part in name.parts):
             continue
@@ -161,3 +162,12 @@ def _not_read(shown: str, kind: str) -> Skipped:
 
 def _is_silent(name: str) -> bool:
     return name.startswith(".") or name.lower() == "thumbs.db" or _BACKUP.search(name) is not None
+
+
+_T = TypeVar("_T")
+
+
+def _in_order(files: list[_T], name: Callable[[_T], str]) -> list[_T]:
+    """Files in reading order: by name, but where there are HTML pages what may say the same behind them (twins.py)."""
+    pages = any(kind_of(name(file)) in HTML for file in files)
+    return sorted(files, key=lambda file: (pages and kind_of(name(file)) in OTHER_FORMATS, natural_order(name(file))))

@@ -29,6 +29,9 @@ EPUB = frozenset({".epub"})
 PAGES = HTML | MARKDOWN | TEXT
 """Kinds whose files in one folder make up one manual together; a PDF, DOCX or EPUB is one by itself."""
 
+OTHER_FORMATS = PDF | EPUB | TEXT
+"""Kinds in which makers often give once more what stands in the HTML pages beside them."""
+
 READABLE: frozenset[str] = PAGES | PDF | DOCX | EPUB
 """Suffixes of the kinds that are read, lower case. Each is also read with .gz behind it."""
 

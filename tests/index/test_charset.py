@@ -77,3 +77,11 @@ def test_utf_8_is_always_read_as_it_was_written(text: str) -> None:
 )
 def test_the_language_is_that_of_the_text(text: str, declared: str, language: str) -> None:
     assert language_of(text, declared) == language
+
+
+@pytest.mark.parametrize(
+    "name", ["uu", "base64", "undefined", "rot13", "punycode", "unicode_escape", "utf-16", "nonsense"]
+)
+def test_a_declared_name_that_is_no_charset_is_ignored(name: str) -> None:
+    data = f'<meta charset="{name}"><p>サービスの起動</p>'.encode()
+    assert decode(data).text == data.decode("utf-8")
