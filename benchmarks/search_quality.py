@@ -172,7 +172,7 @@ def measure(library: Library, name: str, asked: QuestionSet, embedder: Embedder,
     yield line(name, f"words (heading x {HEADING_BOOST})", asked, words[HEADING_BOOST])
     yield line(name, f"meaning ({embedder.name})", asked, meaning)
     pairs = list(zip(words[HEADING_BOOST], meaning, strict=True))
-    fused = [fusion.reciprocal_rank([[id_ for id_, _ in ranking] for ranking in pair]) for pair in pairs]
+    fused: list[Ranking] = [fusion.reciprocal_rank([[id_ for id_, _ in ranking] for ranking in pair]) for pair in pairs]
     yield line(name, "both, reciprocal rank", asked, fused)
     weight = fusion.WORDS_WEIGHT[asked.language]
     weighted = [_weighted(library, *each, weight) for each in zip(words[HEADING_BOOST], meaning, vectors, strict=True)]
