@@ -12,8 +12,9 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,8 +22,12 @@ from typing import Self
 from index import errors, sums
 from index.connection import Connection, connect
 from index.schema import SCHEMA_VERSION, migrate
+from index.writer_lock import writing_process
 
 FILE = "library.sqlite"
+
+MOST_BYTES = 500
+"""In the path of a library's file: SQLite on Unix takes 512, its log's name included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,17 @@ class Database:
         Raises LibraryMissing, LibraryNewer, LibraryDamaged, LibraryUnwritable.
         """
         path = folder / FILE
+        if len(os.fsencode(path.absolute())) > MOST_BYTES:
+            raise errors.LibraryUnwritable(f"{folder} has too long a path for a library: name a shorter one.")
+        if path.exists() and not path.is_file():
+            raise errors.LibraryUnwritable(f"{path} is no file: name another folder for the library.")
         if not path.is_file():
             _refuse_remains(path)
             if not create:
                 raise errors.LibraryMissing(f"There is no library in {folder}: import a manual to make one.")
             _make_folder(folder)
             _make_file(path)
+        _refuse_foreign_log(path)
         if read_only:
             db, temporary = _opened_for_reading(path)
             return cls(db, path, read_only=True, temporary=temporary)
@@ -172,6 +182,12 @@ def damage_of(db: sqlite3.Connection, path: Path) -> Iterator[str]:
         yield from sums.damage(db, path)
 
 
+def _advice(path: Path) -> str:
+    from index.backups import advice  # which stands on this
+
+    return advice(path.parent)
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
@@ -188,6 +204,25 @@ def _refuse_remains(path: Path) -> None:
     left = [log.name] if log.is_file() and log.stat().st_size else [found.file.name for found in backups(path.parent)]
     if left:
         raise errors.LibraryDamaged(f"{path} is gone, but {left[0]} is there: {advice(path.parent)}.")
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    """A log that another library left beside this one's file would be played into it: who copies one library over
+    another leaves such. Its own log knows the state that the file was in."""
+    log = path.with_name(f"{path.name}-wal")
+    for _ in range(3):  # while nobody writes, but others may just be closing it
+        try:
+            if not log.stat().st_size or writing_process(path.parent) is not None:
+                return
+            with closing(connect(path, "ro&immutable=1")) as alone, closing(connect(path, "ro")) as whole:
+                last = alone.execute("SELECT max(generation), mark FROM generations").fetchone()
+                known = "SELECT generation, mark FROM generations WHERE generation = ?"
+                if last[0] is None or whole.execute(known, last[:1]).fetchone() == last:
+                    return
+        except (OSError, sqlite3.DatabaseError, errors.TebikiError):
+            return  # nothing can be said about it here; opening it will tell
+        time.sleep(0.1)
+    raise errors.LibraryDamaged(f"{log} was left by another library: move it away, or {_advice(path)}.")
 
 
 def _opened_for_reading(path: Path) -> tuple[Connection, Path | None]:
@@ -259,6 +294,9 @@ def _prepared(db: Connection, *, back_up: bool = False) -> Connection:
 
 def _version(db: Connection) -> int:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "generations" not in tables:
+        raise errors.LibraryDamaged(f"{db.path} is not a library of this program: name another folder.")
     if version > SCHEMA_VERSION:
         raise errors.LibraryNewer(
             f"{db.path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}):"
