@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from selectolax.lexbor import LexborNode
 
+_HEADING_NAME = re.compile(r"(?:^|\s)(?:heading|head|hd|h)[-_]?([1-6])(?:\s|$)", re.IGNORECASE)
+_LONGEST_HEADING = 160  # characters
+_NOT_IN_HEADING = "p, div, table, ul, ol, dl, pre, h1, h2, h3, h4, h5, h6"
 _WIDE = "\u3000"  # from here on a character counts as two columns
 
 
@@ -23,6 +28,15 @@ def next_seen(node: LexborNode) -> LexborNode | None:
 
 def _is_blank(node: LexborNode) -> bool:
     return not node.is_element_node and not (node.is_text_node and (node.text_content or "").strip())
+
+
+def heading_by_name(node: LexborNode, attributes: dict[str, str | None]) -> str:
+    """The heading element ("h2") that a paragraph stands for whose role or class says so ("Heading2"), else ""."""
+    named = _HEADING_NAME.search(attributes.get("class") or "")
+    level = named[1] if named else (attributes.get("aria-level") or "") * (attributes.get("role") == "heading")
+    if level not in ("1", "2", "3", "4", "5", "6") or len(node.css(_NOT_IN_HEADING)) > 1:  # it is one of them itself
+        return ""
+    return f"h{level}" if 0 < len(node.text().strip()) <= _LONGEST_HEADING else ""
 
 
 def anchor_in(node: LexborNode) -> str | None:

@@ -26,6 +26,7 @@ from index.readers.html_nodes import (
     anchor_just_before,
     described_in_full,
     first_child,
+    heading_by_name,
     is_only_term,
     next_seen,
 )
@@ -117,6 +118,8 @@ class PageWalk:
         anchor = attributes.get("id") or attributes.get("name")
         if anchor and "indexterm" not in (attributes.get("class") or ""):
             self._anchor = anchor
+        if tag in ("p", "div"):
+            tag = heading_by_name(node, attributes) or tag
         if tag in _HEADINGS:
             return self._heading(node, tag)
         if tag in ("pre", "listing", "xmp"):

@@ -15,6 +15,7 @@ from index.readers.inline import LINE, fold, fold_to_line
 _BLOCKS = frozenset(
     {"p", "div", "li", "dt", "dd", "br", "tr", "td", "th", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"}
 )
+_LINK_SIGNS = frozenset({"¶", "§", "🔗"})
 _UNSEEN = frozenset({"script", "style", "template", "noscript"})
 
 
@@ -57,6 +58,12 @@ def before_superscript(node: LexborNode) -> str:
     return "^" if text.strip().isdecimal() else ""
 
 
+def _is_link_sign(link: LexborNode) -> bool:
+    """Whether a link is only the sign that a generator sets behind a heading, to link to it."""
+    sign = link.text().strip()
+    return sign in _LINK_SIGNS or (sign == "#" and "anchor" in (link.attributes.get("class") or ""))
+
+
 def line_of(root: LexborNode) -> str:
     """All text in an element, on one line."""
     return fold_to_line(_text_of(root))
@@ -81,7 +88,7 @@ def _text_of(root: LexborNode) -> str:
             pieces.append(image_text(node))
         elif tag == "sup":
             pieces.append(before_superscript(node))
-        return tag not in _UNSEEN
+        return tag not in _UNSEEN and not (tag == "a" and _is_link_sign(node))
 
     def leave(node: LexborNode) -> None:
         if node.tag in _BLOCKS:

@@ -59,6 +59,15 @@ class TestHeadings:
     def test_a_heading_without_text_of_its_own_lives_in_the_paths_below(self) -> None:
         assert [section.heading for section in read("<h1>A</h1><h2>B</h2><p>x</p>").sections] == [("A", "B")]
 
+    @pytest.mark.parametrize("heading", ['class="Heading2"', 'class="x head-2"', 'role="heading" aria-level="2"'])
+    def test_a_paragraph_that_is_named_a_heading_is_one(self, heading: str) -> None:
+        (section,) = read(f'<h1>A</h1><p {heading}><a id="b"></a>Ports</p><p>x</p>').sections
+        assert (section.heading, section.anchor, section.text) == (("A", "Ports"), "b", "x")
+
+    def test_a_heading_has_no_sign_for_its_link(self) -> None:
+        (section,) = read('<h1>A<a class="headerlink" href="#a" title="Link">¶</a></h1><p>x</p>').sections
+        assert section.heading == ("A",)
+
     def test_a_heading_that_is_never_closed_ends_with_its_line(self) -> None:
         body = "<h1>A</h1><h4>Ports<h4><table><tr><td>ajs</td><td>1</td></tr><tr><td>imm</td><td>2</td></tr></table>"
         (section,) = read(body + "<p>After.</p>").sections
