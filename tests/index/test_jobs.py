@@ -60,7 +60,7 @@ def manuals(tmp_path: Path) -> Path:
     with zipfile.ZipFile(root / "three.zip", "w") as packed:
         for name, text in many_pages(5, words=30).items():
             packed.writestr(f"three/{name}", text)
-    (root / "one" / "broken.pdf").write_bytes(b"%PDF-1.7 not really")
+    (root / "one" / "broken.docx").write_bytes(b"PK not really")
     (root / "two" / "old.doc").write_bytes(b"not read")
     return root
 
@@ -122,7 +122,7 @@ def test_an_import_killed_and_resumed_leaves_the_library_of_an_undisturbed_one(
 
     report = resumed(library)
     assert report.unchanged == job.stored
-    assert {Path(skipped.path).name for skipped in report.skipped} == {"broken.pdf", "old.doc"}
+    assert {Path(skipped.path).name for skipped in report.skipped} == {"broken.docx", "old.doc"}
     undisturbed = tmp_path / "undisturbed"
     bring_in(undisturbed, manuals)
     assert held(library) == held(undisturbed)
@@ -137,14 +137,14 @@ def test_a_paused_import_goes_on_with_the_files_that_wait_and_reads_no_other(man
     assert report.cancelled
     (job,) = jobs_of(library)
     assert (job.id, job.state, job.paths) == (report.job, "paused", (str(manuals),))
-    assert (job.stored, job.waiting) == (5, 20), "the broken file is done too"
+    assert job.waiting == 20
     with closing(Store.open(library)) as store:
         states = {file.source: file.state for file in Jobs(store).files(job.id)}
     done = [source for source, state in states.items() if state == "stored"]
     for source in (source for source in done if ".zip" not in source):
         (manuals / source).write_text("changed after it was stored", encoding="utf-8")
     after = resumed(library)
-    assert (after.unchanged, after.cancelled) == (5, False)
+    assert (after.unchanged, after.cancelled) == (job.stored, False)
     assert "changed" not in str(held(library)["sections"]), "a file that is done is not looked into again"
     assert jobs_of(library)[0].state == "done"
 
@@ -152,10 +152,11 @@ def test_a_paused_import_goes_on_with_the_files_that_wait_and_reads_no_other(man
 @pytest.mark.usefixtures("one_by_one")
 def test_the_same_paths_again_take_up_the_unfinished_job_with_what_is_there_now(manuals: Path, library: Path) -> None:
     first = stopped_after(library, [manuals], 5)
+    stored = jobs_of(library)[0].stored
     write_manual(manuals / "one", {"new.html": PORTS})
     again = bring_in(library, manuals)
     assert again.job == first.job
-    assert again.unchanged == 5
+    assert again.unchanged == stored > 0
     (job,) = jobs_of(library)
     assert (job.state, job.waiting) == ("done", 0)
     with Library.open(library) as opened:
@@ -268,7 +269,7 @@ def test_the_reasons_of_skipped_files_are_kept_and_old_jobs_are_not(
 ) -> None:
     monkeypatch.setattr("index.jobs.KEPT", 3)
     guide = write_manual(tmp_path / "guide")
-    (guide / "broken.pdf").write_bytes(b"%PDF-1.7 not really")
+    (guide / "broken.docx").write_bytes(b"PK not really")
     numbers = [bring_in(library, guide).job for _ in range(5)]
     assert [job.id for job in jobs_of(library)] == numbers[:1:-1]
     with closing(Store.open(library)) as store:
@@ -276,7 +277,7 @@ def test_the_reasons_of_skipped_files_are_kept_and_old_jobs_are_not(
         reasons = {skipped.reason for id_ in numbers[2:] for skipped in Jobs(store).skipped(id_)}
     assert kept == [["skipped"], ["skipped"], ["skipped", "unchanged", "unchanged"]]
     assert len(reasons) == 1
-    assert "broken.pdf" in reasons.pop()
+    assert "broken.docx" in reasons.pop()
 
 
 def test_two_thousand_tiny_files_are_one_job_and_again_a_no_op(library: Path, tmp_path: Path) -> None:
