@@ -12,10 +12,8 @@ from index.records import Language
 
 WORDS_WEIGHT: Mapping[Language, float] = {"en": 0.4, "ja": 0.4}
 """How much the words' ranking counts against the meaning's, by the query's language.
-Chosen on benchmarks/search_quality.py and measured there too, hit@1 / hit@10:
-JSQuAD, 1,781 questions: words 0.906 / 0.973, meaning 0.833 / 0.977, reciprocal rank 0.884 / 0.982, this 0.916 / 0.984;
-Slurm, 60 questions: words 0.367 / 0.717, meaning 0.383 / 0.700, reciprocal rank 0.433 / 0.833, this 0.483 / 0.833.
-From 0.3 to 0.5 no figure moves by more than two questions in thirty."""
+Chosen on benchmarks/search_quality.py (JSQuAD, XQuAD, 30 Slurm questions): see docs/benchmarks.md. On questions of our
+own 0.3 and 0.5, z-scores, reciprocal ranks and other pools did no better: docs/search-trials.md."""
 
 NAME_WEIGHT = 0.9
 """The same for a query that is one identifier and nothing else: its own entry should come first."""
