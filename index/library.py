@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from index import errors, versions
 from index.backups import before_removal
 from index.dense import Dense
-from index.embedder import Embedder, default_embedder, text_of
+from index.embedder import Embedder, default_embedder
+from index.embedding import WINDOW, Embedded, next_batch, vectors_of
 from index.glossary import Glossary
 from index.lexical import Lexical
 from index.records import Block, Hit, ImportProgress, Language, Manual, Passage, Scope, Section
@@ -31,9 +32,6 @@ from index.writer_lock import WriterLock, writing_process
 
 if TYPE_CHECKING:
     from index.whoosh_index import WhooshIndex
-
-BATCH = 8
-"""Passages embedded in one go: about a second, after which they are stored and can be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,26 +269,34 @@ class Library:
     ) -> int:
         """Make the embeddings that are missing, a batch at a time, until none is or `cancelled()`; returns how many.
 
-        Each batch is stored before the next begins, so it can be stopped anywhere, and searching goes on meanwhile.
-        While `held()` is true, and while another process writes the library, it waits. Raises EmbedderMissing,
-        EmbedderMismatch (see `embed_anew`).
+        A text that was embedded before is not embedded again, wherever it stands. Each batch is stored before the next
+        begins, so it can be stopped anywhere, and searching goes on meanwhile. It waits while `held()` is true, and
+        while another process writes the library. Raises EmbedderMissing, EmbedderMismatch (see `embed_anew`).
         """
         self._take_into_whoosh(cancelled, held)
         embedder = self._embedder or default_embedder()
         self._claim(embedder)
-        made = 0
+        made = last = 0
+        seen: Embedded | None = None
         while not cancelled():
             if held() or writing_process(self.folder) not in (None, os.getpid()):
                 time.sleep(0.1)
                 continue
             with self._turn:
-                batch = self._store.unembedded(BATCH)
+                batch = next_batch(self._store.unembedded(WINDOW, last))
+                if not batch and last:  # whatever came meanwhile, or was not stored
+                    last = 0
+                    continue
+                if not batch:
+                    break
+                seen = seen or Embedded(self._store)
+                same = seen.vectors(self._store, batch)
                 *_, passages, embedded = self._store.counts()
-            if not batch:
-                break
             progress(ImportProgress("embedding", embedded, passages, batch[0].source))
-            vectors = embedder.passages([text_of(passage) for passage in batch])
+            vectors = vectors_of(batch, same, embedder)
             made += self._keep(embedder.fingerprint, [passage.id for passage in batch], vectors, cancelled)
+            seen.add(batch)
+            last = batch[-1].id
         if made:
             with WriterLock(self.folder, patience=60.0), self._turn:
                 self._dense.bring_up(self._store)

@@ -281,13 +281,25 @@ class Store(Database):
         """Changes whenever all embeddings were dropped, so that a matrix of the old ones is known as such."""
         return self._meta("vectors_from") or ""
 
-    def unembedded(self, limit: int) -> list[Passage]:
-        """Up to `limit` passages that have no embedding yet, ascending by id."""
+    def unembedded(self, limit: int, after: int = 0) -> list[Passage]:
+        """Up to `limit` passages with ids greater than `after` that have no embedding yet, ascending by id."""
         missing = (
             "p.id IN (SELECT q.id FROM passages q LEFT JOIN embeddings e ON e.passage_id = q.id"
-            " WHERE e.id IS NULL ORDER BY q.id LIMIT ?)"
+            " WHERE e.id IS NULL AND q.id > ? ORDER BY q.id LIMIT ?)"
         )
-        return list(read_passages(self._db, missing, (limit,)))
+        return list(read_passages(self._db, missing, (after, limit)))
+
+    def embedded(self) -> Iterator[Passage]:
+        """Every passage that has an embedding, ascending by id."""
+        return read_passages(self._db, "p.id IN (SELECT passage_id FROM embeddings)", ())
+
+    def vectors_of(self, ids: Sequence[int]) -> dict[int, bytes]:
+        """The stored embeddings of these passages, little-endian float32; those that have none are left out."""
+        wanted = json.dumps(list(ids))
+        found = self._db.execute(
+            "SELECT passage_id, vector FROM embeddings WHERE passage_id IN (SELECT value FROM json_each(?))", (wanted,)
+        )
+        return dict(found.fetchall())
 
     def put_vectors(self, fingerprint: str, ids: Sequence[int], vectors: Vectors) -> int:
         """Store the embeddings of passages (rows of `vectors`, in the order of `ids`); passages removed meanwhile are

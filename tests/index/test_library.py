@@ -216,9 +216,10 @@ def test_read_only_media_are_searched_and_never_written(folder: Path, monkeypatc
     assert not list(folder.glob("lexical.json"))
 
 
-def test_embedding_is_taken_up_where_it_was_stopped(tmp_path: Path) -> None:
+def test_embedding_is_taken_up_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bring_in(tmp_path / "library", write_manual(tmp_path / "guide", many_pages(12, words=5)))
     with Library.open(tmp_path / "library") as library:
+        monkeypatch.setattr("index.embedding.CHARACTERS", 200)
         batches: list[int] = []
         made = library.embed(lambda progress: batches.append(progress.done), lambda: len(batches) >= 1)
         counts = library.counts
