@@ -96,7 +96,7 @@ def writing_process(folder: Path) -> int | None:
     except OSError:
         return None
     with file:
-        if _lock(file):
+        if _lock(file, shared=True):  # who only looks does not take another who looks for a writer
             _unlock(file)
             return None
     holder = _holder(folder)
@@ -115,7 +115,7 @@ def _holder(folder: Path) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> bool:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> bool:
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -129,9 +129,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> bool:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

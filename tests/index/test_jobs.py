@@ -20,6 +20,7 @@ from index.jobs import ImportJob, Jobs
 from index.library import Library
 from index.records import ImportProgress, ImportReport
 from index.store import Store
+from index.writer_lock import WriterLock, writing_process
 from tests.conftest import ROOT
 from tests.index.small_manuals import PORTS, bring_in, many_pages, write_manual
 
@@ -319,3 +320,11 @@ def test_a_folder_moved_in_the_middle_is_resumed_from_where_it_was_told_of(manua
     shutil.move(manuals, manuals.with_name("elsewhere"))
     assert str(manuals) in resumed(library).reason
     assert bring_in(library, manuals.with_name("elsewhere")).reason == ""
+
+
+def test_who_writes_a_library_is_told_and_who_only_looks_is_not(library: Path) -> None:
+    library.mkdir()
+    assert writing_process(library) is None
+    with WriterLock(library):
+        assert writing_process(library) == os.getpid()
+    assert writing_process(library) is None
