@@ -19,7 +19,7 @@ LOOKED_AT = 15
 """How many of the best get the second look: 12 were enough, more changed no measured rank."""
 
 LIFT = 0.3
-"""What a line that holds all of the query adds to a score in 0..1. From 0.2 to 0.5 little changes: docs/search-trials.md."""
+"""What a line that holds all of the query adds to a score in 0..1. Up to 0.5 little changes: docs/search-trials.md."""
 
 _LINE_END = re.compile(r"\n+|(?<=[.!?])\s+(?=[A-Z\"(])|(?<=[。！？])")
 
