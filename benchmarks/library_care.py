@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -92,7 +92,8 @@ def measured(step: str, folder: Path) -> dict[str, float]:
             with Library.open(folder, mend=False) as library:
                 assert library.verify() == []
     spent, processor = time.monotonic() - began, time.process_time() - worked
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage, whose peak goes on over the start of a new program: it would be the parent's.
+    peak = int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
     return {"s": spent, "cpu": processor, "peak": peak, "size": copy.stat().st_size / 1e6 if copy.exists() else 0.0}
 
 

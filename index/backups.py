@@ -24,7 +24,7 @@ from index.connection import connect, plain
 from index.database import FILE, Database, damage_of, open_copy
 from index.derived import sync
 from index.schema import SCHEMA_VERSION
-from index.sums import leave_out_embeddings
+from index.sums import leave_out_embeddings, take_embeddings
 from index.writer_lock import WriterLock, disk_trouble
 
 _log = logging.getLogger(__name__)
@@ -247,6 +247,8 @@ def _put_back(library_folder: Path, file: Path) -> Path | None:
         with beside.open("rb") as done:
             os.fsync(done.fileno())
         aside = _set_aside(truth)
+        if aside is not None:
+            _bring_embeddings(beside, aside)
         # A log left from the truth before would be played into the backup, and its index mistaken for the backup's.
         for side in _files(truth)[1:] if truth.exists() else _files(truth):
             side.unlink(missing_ok=True)
@@ -256,6 +258,19 @@ def _put_back(library_folder: Path, file: Path) -> Path | None:
     finally:
         beside.unlink(missing_ok=True)
     return aside
+
+
+def _bring_embeddings(beside: Path, aside: Path) -> None:
+    """Spare the user hours: what the truth set aside still has of the same texts' embeddings comes along."""
+    try:
+        with closing(connect(beside, "rw")) as db:
+            if int(db.execute("PRAGMA user_version").fetchone()[0]) == SCHEMA_VERSION:
+                db.execute("PRAGMA journal_mode = DELETE")
+                take_embeddings(db, aside)
+    except (sqlite3.DatabaseError, errors.TebikiError) as error:
+        _log.info("No embeddings come from %s: %s", aside, error)
+    with beside.open("rb") as done:
+        os.fsync(done.fileno())
 
 
 def _set_aside(truth: Path) -> Path | None:

@@ -116,6 +116,42 @@ def leave_out_embeddings(db: sqlite3.Connection) -> None:
     db.execute("VACUUM")
 
 
+def take_embeddings(db: sqlite3.Connection, other: Path) -> int:
+    """Take those embeddings of `other`, a state of the same library, that are whole and whose text is the same here;
+    returns how many. Raises sqlite3.DatabaseError, with nothing taken, where `other` can't be read."""
+    db.create_function("crc", 1, zlib.crc32, deterministic=True)
+    db.execute("ATTACH DATABASE ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
+    try:
+        db.execute("BEGIN")
+        db.execute("INSERT OR IGNORE INTO main.meta SELECT key, value FROM other.meta WHERE key = 'embedder'")
+        db.execute("INSERT OR REPLACE INTO main.meta (key, value) VALUES ('vectors_from', ?)", (secrets.token_hex(8),))
+        seal_catalogue(db)
+        before = db.total_changes
+        db.execute(
+            """
+            INSERT OR IGNORE INTO main.embeddings (passage_id, vector, sum)
+            SELECT e.passage_id, e.vector, e.sum FROM other.embeddings e
+            JOIN other.passages p ON p.id = e.passage_id JOIN other.sections s ON s.id = p.section_id
+            JOIN other.files f ON f.id = s.file_id
+            JOIN main.passages q ON q.id = p.id JOIN main.sections t ON t.id = q.section_id
+            JOIN main.files g ON g.id = t.file_id
+            WHERE g.sum = f.sum AND t.ordinal = s.ordinal AND q.ordinal = p.ordinal AND crc(e.vector) = e.sum
+            AND (SELECT value FROM main.meta WHERE key = 'embedder')
+                = (SELECT value FROM other.meta WHERE key = 'embedder')
+            ORDER BY e.id
+            """
+        )
+        taken = db.total_changes - before
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    finally:
+        db.execute("DETACH DATABASE other")
+    return taken
+
+
 def catalogue_is_whole(db: sqlite3.Connection) -> bool:
     """Whether manuals and `meta` are as they were stored; true too while nothing was."""
     noted = db.execute("SELECT value FROM meta WHERE key = ?", (SEAL,)).fetchone()

@@ -19,7 +19,7 @@ from index.database import FILE
 from index.library import Library
 from index.writer_lock import WriterLock
 from tests.conftest import ROOT, Tebiki
-from tests.index.small_manuals import bring_in, many_pages, write_manual
+from tests.index.small_manuals import Hashed, bring_in, many_pages, write_manual
 
 
 @pytest.fixture
@@ -137,6 +137,22 @@ def test_what_lies_in_the_log_of_a_killed_process_is_kept_by_restore_and_not_pla
     assert restored.aside is not None
     with closing(sqlite3.connect(restored.aside)) as db:
         assert db.execute("SELECT count(*) FROM manuals").fetchone() == (0,), "the removal was reported done"
+
+
+def test_embeddings_of_the_same_text_come_along_from_what_was_set_aside(library: Path) -> None:
+    made = backups.make(library, embeddings=False)
+    with Library.open(library, embedder=Hashed()) as opened:
+        opened.embed(lambda progress: None, lambda: False)
+        whole = opened.search("word5 on page 3", 5)
+    with closing(sqlite3.connect(library / FILE)) as db, db:
+        db.execute("UPDATE embeddings SET vector = zeroblob(128) WHERE id = 4")
+        db.execute("UPDATE sections SET text = replace(text, 'topic00003', 'topic00004')")
+    backups.restore(library, made.file)
+    with Library.open(library, embedder=Hashed()) as opened:
+        assert opened.verify() == []
+        assert opened.counts.embedded == opened.counts.passages - 1
+        opened.embed(lambda progress: None, lambda: False)
+        assert opened.search("word5 on page 3", 5) == whole
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "not a library", "gone", "newer"])

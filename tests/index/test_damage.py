@@ -10,29 +10,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from index import dense, errors
 from index.database import FILE
 from index.library import Library
 from tests.conftest import Tebiki
-from tests.index.small_manuals import bring_in, many_pages, write_manual
+from tests.index.small_manuals import Hashed, bring_in, many_pages, write_manual
 
 WORDS = ("topic00003", "topic00011", "word5 page 9", '"word5 word6 word7"', "topic0000*")
-
-
-class Hashed:
-    """Vectors that depend on the text alone, so that search by meaning has something to compare."""
-
-    name = fingerprint = "hashed"
-    dimension = 32
-
-    def passages(self, texts: list[str]) -> np.ndarray:
-        rows = [np.random.default_rng(sum(text.encode())).normal(size=self.dimension) for text in texts]
-        return np.asarray([row / np.linalg.norm(row) for row in rows], np.float32)
-
-    queries = passages
 
 
 @pytest.fixture(scope="module")
