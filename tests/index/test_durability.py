@@ -24,15 +24,16 @@ import sys
 from pathlib import Path
 import index.importing as importing
 importing.REFRESH_SECONDS = 0.05
+importing.GROUP_SECONDS = 0.02
 report = importing.import_manuals(Path(sys.argv[1]), [Path(sys.argv[2])], cancelled=lambda: False,
     progress=lambda p: print(p.stage, p.done, flush=True), wait_embeddings=sys.argv[3] == "wait")
 print("ended", report.passages, flush=True)
 """
 
 
-def killed_import(library: Path, manual: Path, after: int, pause: float, *, wait: bool = False) -> int:
-    """Import in a child process, kill it `pause` seconds after it reported `after` lines; returns the files it had
-    reported done by then."""
+def killed_import(library: Path, manual: Path, after: int, pause: float, *, wait: bool = False, stage: str = "") -> int:
+    """Import in a child process, kill it `pause` seconds after it reported `after` lines (of this stage); returns the
+    files it had reported done by then."""
     child = subprocess.Popen(
         [sys.executable, "-c", IMPORT, str(library), str(manual), "wait" if wait else "no"],
         stdout=subprocess.PIPE,
@@ -45,7 +46,7 @@ def killed_import(library: Path, manual: Path, after: int, pause: float, *, wait
     lines = []
     for line in child.stdout:
         lines.append(line)
-        if len(lines) >= after:
+        if sum(each.startswith(stage) for each in lines) >= after:
             break
     time.sleep(pause)
     os.killpg(child.pid, signal.SIGKILL)
@@ -80,8 +81,9 @@ def test_a_kill_during_import_loses_nothing_reported_done(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_a_kill_while_embedding_keeps_the_batches_that_were_stored(tmp_path: Path) -> None:
-    manual, library = write_manual(tmp_path / "guide", many_pages(PAGES, words=5)), tmp_path / "library"
-    killed_import(library, manual, after=PAGES + 6, pause=0.02, wait=True)
+    pages = 5 * PAGES
+    manual, library = write_manual(tmp_path / "guide", many_pages(pages, words=60)), tmp_path / "library"
+    killed_import(library, manual, after=pages + 5, pause=0.02, wait=True)
     with Library.open(library) as opened:
         assert opened.verify() == []
         before = opened.counts
