@@ -18,7 +18,7 @@ MICROSOFT = "com.microsoft"
 
 _IR_VERSION = 10
 _OPSETS = (("", 18), (MICROSOFT, 1))
-_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int8): 3, np.dtype(np.int64): 7}
+_TYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int8): 3, np.dtype(np.int64): 7}
 
 
 class Graph:
