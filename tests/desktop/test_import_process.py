@@ -54,7 +54,8 @@ def reported(process: ImportProcess, qtbot: QtBot, then: object = None) -> Impor
         if callable(then):
             then()
     assert blocker.args is not None
-    return blocker.args[0]
+    report: ImportReport | None = blocker.args[0]
+    return report
 
 
 def import_until_last(process: ImportProcess, manual: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
