@@ -19,8 +19,9 @@ from pathlib import PurePosixPath
 from index import analyzer
 from index.records import Block, DocumentSection, Language, PassageSpan
 
-DEFINITION, HEADING, ROW, CELL = 0, 1, 2, 3
-"""Ranks, the best first: explained as a term; a heading; first in a table's row or a list's item; elsewhere in it."""
+PAGE, DEFINITION, HEADING, ROW, CELL = 0, 1, 2, 3, 4
+"""Ranks, the best first: what a page is about; explained as a term; a heading; first in a table's row or a list's item;
+elsewhere in a row."""
 
 LONGEST = 64  # characters of a key; longer ones are paths that nobody types
 MOST = 400  # passages looked at for one key; "-h" is an option of many commands
@@ -41,6 +42,7 @@ _KIND = re.compile(r"(?:コマンド|パラメーター?|オプション|ファ�
 _LETTER_OPTION = re.compile(r"--?[A-Za-z0-9]")
 _TITLE = re.compile(r"([a-z_][\w.+-]*(?:, [a-z_][\w.+-]*)*) [-—–] \S")
 _MESSAGE = re.compile(r"[A-Z]{2,}[-_]?\d{3,}(?:-[A-Z])?(?![\w-])")
+_CALL = re.compile(r"([A-Za-z]\w*_\w+) ?\(.*\) ?(?:→|->)")
 _ITEM = re.compile(r"(?:[-*•・]|\d+\.)\s+")
 
 
@@ -104,13 +106,18 @@ def of_document(sections: Sequence[DocumentSection], spans: Sequence[Sequence[Pa
     waiting: list[tuple[str, int]] = []  # of headings that have no text of their own
     for number, (section, cuts) in enumerate(zip(sections, spans, strict=True)):
         shared = sum(1 for _ in _shared(before, section.heading))
-        named = [(name, HEADING) for heading in section.heading[shared:] for name in _headed(heading)]
+        named = [
+            (name, rank if depth or number else PAGE if rank == HEADING else rank)
+            for depth, heading in enumerate(section.heading)
+            if depth >= shared
+            for name, rank in _headed(heading)
+        ]
         waiting = [*waiting, *named]
         before = section.heading
         best: dict[tuple[str, int], int] = {}
         if cuts:
             if number == 0 and section.blocks:
-                waiting += [(name, HEADING) for name in _titled(section.text[section.blocks[0].start :])]
+                waiting += [(name, PAGE) for name in _titled(section.text[section.blocks[0].start :])]
             starts = [cut.start for cut in cuts]
             placed = [(name, 0, rank) for name, rank in waiting]
             placed += [
@@ -132,18 +139,19 @@ def _shared(one: Sequence[str], two: Sequence[str]) -> Iterator[str]:
         yield left
 
 
-def _headed(heading: str) -> Iterator[str]:
-    """The names that a heading is about: "13.1.8 ajsentry", "sbatch - submit a job", "KAVS0266-I and KAVS0267-I"."""
+def _headed(heading: str) -> Iterator[tuple[str, int]]:
+    """The names that a heading is about: "13.1.8 ajsentry", "sbatch - submit a job", "KAVS0266-I and KAVS0267-I"; and
+    those that it lists, which have entries of their own more often: "Messages of jobs: KAVS0263-I, KAVS0264-I"."""
     text = _plain(heading)
     text = text[found.end() :] if (found := _NUMBER.match(text)) else text
-    pieces = _BETWEEN.split(_PURPOSE.split(text, maxsplit=1)[0])
-    names = []
-    for piece in pieces:
-        name = _whole(_KIND.sub("", piece))
-        if not name or (len(pieces) > 1 and not (is_shaped(name) or piece[0].islower())):
-            return  # "Backup and restore" are words
-        names.append(name)
-    yield from names
+    about, *told = _PURPOSE.split(text, maxsplit=1)
+    pieces = [(piece, _whole(_KIND.sub("", piece))) for piece in _BETWEEN.split(about)]
+    # "Backup and restore" are words
+    if all(name and (len(pieces) == 1 or is_shaped(name) or piece[0].islower()) for piece, name in pieces):
+        yield from ((name, HEADING) for _, name in pieces)
+    for piece in _BETWEEN.split(told[0]) if told else ():
+        if (name := _whole(piece)) and is_shaped(piece.strip()):
+            yield name, ROW
 
 
 def _titled(text: str) -> list[str]:
@@ -192,6 +200,8 @@ def _of_rows(table: str, start: int, header: int) -> Iterator[tuple[str, int, in
         for column, cell in enumerate(line.split(" | ")):
             text = _plain(cell)
             for piece in _BETWEEN.split(text) if len(text) <= 4 * LONGEST else ():
+                if column == 0 and (call := _CALL.match(piece)):
+                    yield key(call[1]), at, DEFINITION
                 name = _whole(piece)
                 if name and (column == 0 or is_shaped(piece.strip())):
                     yield name, at, CELL if column else ROW
@@ -279,7 +289,7 @@ def places(
 
 
 def _page(heading: Sequence[str], source: str) -> frozenset[str]:
-    named = {name for part in heading for name in _headed(part)}
+    named = {name for part in heading for name, _ in _headed(part)}
     return frozenset(named | {key(PurePosixPath(source).name.partition(".")[0])})
 
 

@@ -28,7 +28,7 @@ _COPIED: Mapping[str, str] = {  # each table after those it refers to, and which
 }
 _REFERENCES = {"manual_id": "manuals", "file_id": "files", "section_id": "sections", "passage_id": "passages"}
 _ORIGIN = "pack:"
-CONTENT = frozenset({*_COPIED, "meta", "generations", "removed"})
+CONTENT = frozenset({*_COPIED, "words", "meta", "generations", "removed"})
 """The tables that say what a library holds; the others are about the machine it lies on (imports, watched folders)."""
 
 
@@ -96,6 +96,7 @@ class MergingStore(Store):
 
         Manuals keep a name for their origin by which the next copy of them is recognised, but not the path it is.
         """
+        self.fill_entries()  # the list of words may still hold those of manuals that were removed
         with self._writing():
             for table in self._tables():
                 if table not in CONTENT:
@@ -159,6 +160,7 @@ class MergingStore(Store):
             self._db.execute(
                 f"INSERT INTO main.{table} ({names}) SELECT {', '.join(values)} FROM other.{table} WHERE {rows}"
             )
+        self._db.execute("INSERT OR IGNORE INTO main.words (folded, word) SELECT folded, word FROM other.words")
 
     def _greatest(self, table: str) -> int:
         """The greatest id that the table ever gave; ids are not used twice."""

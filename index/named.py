@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from index import entries, fusion
-from index.entries import CELL, HEADING, ROW, Place
+from index.entries import CELL, DEFINITION, HEADING, PAGE, ROW, Place
 
 LIFT = 0.25
 """What the entry of a name in a question gains, as a share of the best score. Measured in benchmarks/entries.py."""
 
-_WORTH = {entries.DEFINITION: 1.0, HEADING: 0.8, ROW: 0.6, CELL: 0.3}
+_WORTH = {PAGE: 0.4, DEFINITION: 1.0, HEADING: 0.4, ROW: 0.6, CELL: 0.0}
+"""What each rank gains in a question. One that names a command asks for something on its page, seldom for its head."""
+
 _LEVELS = len(_WORTH) + 1  # the ranks, and mentions below them
 MANY = 12
 """More places than this, and a name is one that is mentioned in tables and lists, not explained."""

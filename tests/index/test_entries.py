@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index import entries, passages, schema
-from index.entries import CELL, DEFINITION, HEADING, ROW
+from index.entries import CELL, DEFINITION, ROW
 from index.library import Library
 from index.records import Block, DocumentSection, Scope
 from index.store import Store
@@ -117,6 +117,7 @@ def test_entries_go_and_come_with_their_file(tmp_path: Path) -> None:
         ("ajsprintコマンド", {"ajsprint"}),
         ("max_connections (integer)", {"max_connections"}),
         ("付録A.1 ポート番号の一覧", set()),
+        ("Start of the services: what comes first", set()),
         ("Backup and restore", set()),
         ("Designing the system", set()),
     ],
@@ -125,7 +126,18 @@ def test_a_heading_is_a_key_where_it_is_a_name(heading: str, keys: set[str]) -> 
     section = DocumentSection((heading,), "Told here.", (Block(0, 10, "paragraph"),))
     (found,) = entries.of_document([section], [passages.split(section, "en")])
     assert {entry.key for entry in found} == keys
-    assert all(entry.rank == HEADING for entry in found)
+    assert all(entry.rank == entries.PAGE for entry in found)
+
+
+def test_what_a_page_is_about_stands_before_a_heading_and_what_a_heading_lists_behind() -> None:
+    paths = [("sjob", "Name"), ("sjob", "sjob_conf"), ("sjob", "Messages: KAVS0001-E, KAVS0002-E")]
+    sections = [DocumentSection(path, "Told here.", (Block(0, 10, "paragraph"),)) for path in paths]
+    found = entries.of_document(sections, [passages.split(section, "en") for section in sections])
+    assert [{(entry.key, entry.rank) for entry in each} for each in found] == [
+        {("sjob", entries.PAGE), ("name", entries.HEADING)},
+        {("sjob_conf", entries.HEADING)},
+        {("messages", entries.HEADING), ("kavs0001-e", ROW), ("kavs0002-e", ROW)},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +149,7 @@ def test_a_heading_is_a_key_where_it_is_a_name(heading: str, keys: set[str]) -> 
         ("definition", "PGHOST PGPORT: where", 13, {"pghost": DEFINITION, "pgport": DEFINITION}),
         ("definition", "Node name: what a host is called", 9, {}),
         ("table", "Code | Name\n42P01 | undefined_table", 11, {"42p01": ROW, "undefined_table": CELL}),
+        ("table", "Function | Use\njson_agg ( any ) → json Collects | all", 14, {"json_agg": DEFINITION}),
         ("table", "Port | Use\n20243/tcp※1 | Notices", 10, {"20243/tcp": ROW, "20243": ROW}),
         ("table", "Option | Use\n-d, -t | Date", 12, {"-d": ROW, "-t": ROW}),
         ("list", "- KAVU4202-E: no permission\n- JP1/Base starts first", 0, {"kavu4202-e": ROW}),
