@@ -101,6 +101,7 @@ def test_a_disk_that_fills_during_an_import_keeps_what_was_stored(stick: Stick, 
     assert is_whole(stick, library)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [0, 8, 60])
 def test_on_a_full_disk_each_call_does_its_work_or_says_why_and_the_library_stays_whole(
     stick: Stick, manual: Path, tmp_path: Path, left: int
@@ -126,6 +127,7 @@ def test_on_a_full_disk_each_call_does_its_work_or_says_why_and_the_library_stay
     assert stick.tebiki("import", more, "--library", library).status == 0
 
 
+@pytest.mark.slow
 def test_a_limit_on_file_size_is_met_like_a_full_disk(tmp_path: Path, manual: Path) -> None:
     library = tmp_path / "library"
     bring_in(library, write_manual(tmp_path / "small", many_pages(3)))
@@ -169,6 +171,7 @@ def test_read_only_media_are_searched_verified_and_backed_up_elsewhere_and_writi
     assert damage(tmp_path / "copy.sqlite") == []
 
 
+@pytest.mark.slow
 def test_of_a_library_on_read_only_media_that_was_not_closed_the_log_counts_too(
     stick: Stick, manual: Path, tmp_path: Path
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_stick_with_the_library_pulled_out_during_an_import_keeps_what_was_rep
         assert {f"page{n:03}.html" for n in range(20)} <= set(opened.sources(1))
 
 
+@pytest.mark.slow
 def test_a_stick_with_the_manuals_pulled_out_costs_the_files_not_yet_read_and_can_be_gone_on_with(
     stick: Stick, tmp_path: Path
 ) -> None:
@@ -268,10 +272,10 @@ def failing(strace: str, calls: str, *arguments: str | Path, files: tuple[Path, 
     "calls",
     [
         "pwrite64:error=EIO:when=30+",
-        "pwrite64:error=ENOSPC:when=60+",
-        "fdatasync:error=EIO:when=3+",
-        "fsync:error=EIO:when=2+",
-        "pwrite64:error=EIO:when=45",
+        pytest.param("pwrite64:error=ENOSPC:when=60+", marks=pytest.mark.slow),
+        pytest.param("fdatasync:error=EIO:when=3+", marks=pytest.mark.slow),
+        pytest.param("fsync:error=EIO:when=2+", marks=pytest.mark.slow),
+        pytest.param("pwrite64:error=EIO:when=45", marks=pytest.mark.slow),
     ],
 )
 def test_a_disk_that_begins_to_fail_ends_the_import_in_one_sentence_and_the_library_is_whole(
@@ -287,6 +291,7 @@ def test_a_disk_that_begins_to_fail_ends_the_import_in_one_sentence_and_the_libr
         assert opened.search("topic00002", 1)[0].passage.source == "page002.html"
 
 
+@pytest.mark.slow
 def test_a_disk_that_can_not_be_read_any_more_is_no_damage(strace: str, tmp_path: Path) -> None:
     library = tmp_path / "library"
     bring_in(library, write_manual(tmp_path / "small", many_pages(4)))
@@ -307,6 +312,7 @@ def test_a_file_system_without_locks_is_named_as_such(strace: str, tmp_path: Pat
     assert backups(library), "and nothing of it is gone"
 
 
+@pytest.mark.slow
 def test_a_file_system_without_links_holds_a_library(strace: str, tmp_path: Path) -> None:
     library, page = tmp_path / "library", write_manual(tmp_path / "small", many_pages(2))
     ended = failing(strace, "link,linkat:error=EPERM", "import", page, "--library", library)
