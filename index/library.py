@@ -327,8 +327,14 @@ class Library:
                 if cancelled():
                     return 0
 
-    def embed_anew(self, embedder: Embedder) -> None:
-        """Drop all embeddings and have `embed` make them with this model from now on."""
+    def embed_anew(self, embedder: Embedder | None = None) -> None:
+        """Have `embed` make the embeddings by this model, or the one in use, from now on; another's are dropped.
+
+        Raises EmbedderMissing, LibraryBusy, LibraryUnwritable, DiskFull.
+        """
+        embedder = embedder or self._embedder or default_embedder()
+        if self._store.embedder() == embedder.fingerprint:
+            return
         with WriterLock(self.folder, patience=2.0), self._turn:
             self._embedder = embedder
             self._store.set_embedder(embedder.fingerprint)
@@ -344,7 +350,7 @@ class Library:
         elif made_by != embedder.fingerprint:
             raise errors.EmbedderMismatch(
                 f"The embeddings in {self.folder} were made by another model ({made_by.split('|')[0]}), not by "
-                f"{embedder.name}: make them anew with the model in use."
+                f"{embedder.name}: make them anew with the model in use (tebiki library embed --anew)."
             )
 
     # -- care ---------------------------------------------------------------------------------------------------------

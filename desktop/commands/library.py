@@ -97,10 +97,15 @@ def embed_command(
     library: LibraryOption = None,
     progress_json: Annotated[bool, typer.Option("--progress-json", hidden=True)] = False,
     steered: Annotated[bool, typer.Option("--steered", hidden=True)] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Drop the embeddings first, if another model than the one in use made them.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the embeddings that are still missing; can be stopped and goes on where it was."""
     with stoppable() as stop, progress_shown(progress_json) as progress, open_library(library) as opened:
+        if anew:
+            opened.embed_anew()
         made = opened.embed(progress, stop.is_set, held=Steering(stop).held if steered else lambda: False)
     if as_json:
         print_json({"embedded": made})

@@ -14,6 +14,7 @@ from index.embedder import Vectors
 from index.library import Library
 from index.records import Document, DocumentSection, ImportProgress, PassageSpan
 from index.store import ManualFacts
+from tests.conftest import Tebiki
 
 
 class Counting:
@@ -121,3 +122,17 @@ def test_a_passage_that_comes_while_others_are_embedded_is_not_left_out(tmp_path
 
         assert library.embed(arrives, lambda: False) == 3
         assert library.counts.embedded == 3
+
+
+def test_embeddings_of_a_model_that_is_gone_are_made_anew_on_demand(tmp_path: Path, tebiki: Tebiki) -> None:
+    with Library.create(tmp_path, embedder=Counting()) as library:
+        put(library, "page", ["ports are closed", "restart the agent"])
+        fill(library)
+    refused = tebiki("library", "embed", "--library", tmp_path)
+    assert refused.status == 1
+    assert "--anew" in refused.reason
+    assert tebiki("search", "restart", "--library", tmp_path, "--json").json, "words go on alone"
+    assert tebiki("library", "embed", "--anew", "--library", tmp_path, "--json").json == {"embedded": 2}
+    assert tebiki("library", "embed", "--anew", "--library", tmp_path, "--json").json == {"embedded": 0}
+    with Library.open(tmp_path) as library:
+        assert library.search("restart")[0].cosine is not None
