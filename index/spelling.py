@@ -87,8 +87,10 @@ class Speller:
         if not slips or (count and (folded in self._written or not _KATAKANA.search(folded))):
             return None
         parts = _PARTS.split(word)
-        if len(parts) > 1 and all(
-            part.isalpha() and (len(part) < SHORTEST or _count(part, frequency)) for part in parts
+        if (
+            len(parts) > 1
+            and "_" not in word
+            and all(part.isalpha() and (len(part) < SHORTEST or _count(part, frequency)) for part in parts)
         ):
             return None  # "fault-tolerant" is made of known words; only a name's own form could be wrong, and is not
         near = sorted(
