@@ -36,7 +36,6 @@ CORPORA = (
     Corpus("debian-reference-ja", "usr/share/debian-reference", "ja"),
     Corpus("aptitude-doc-ja", "usr/share/doc/aptitude/html/ja", "ja"),
     Corpus("debian-policy", "usr/share/doc/debian-policy", "en"),
-    Corpus("developers-reference-ja", "usr/share/developers-reference", "ja"),
     Corpus("debian-handbook", "usr/share/doc/debian-handbook/html/en-US", "en"),
 )
 
