@@ -102,6 +102,12 @@ def intact(parent: Path, pointer: Pointer) -> bool:
     return not pointer.settled or found == {name: size for name, (size, _) in pointer.sums.items()}
 
 
+def is_broken(path: Path) -> bool:
+    """Whether there is a pointer in `path` that is of no use: not as it was written, or its files have other sizes."""
+    pointer = read_pointer(path)
+    return path.exists() if pointer is None else not intact(path.parent, pointer)
+
+
 def spoiled(parent: Path, pointer: Pointer, *, whatever_is_there: bool = False) -> list[str]:
     """The files that are missing, too many, or not as they were written; reads all of them. [] for a folder that is
     being changed, unless `whatever_is_there`: then those that are still there must be as they were written."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from index import errors, versions
 from index.backups import before_removal
 from index.dense import Dense
+from index.derived import is_broken
 from index.embedder import Embedder, default_embedder
 from index.embedding import WINDOW, Embedded, next_batch, vectors_of
 from index.glossary import Glossary
@@ -92,6 +93,7 @@ class Library:
         try:
             if mend:
                 library._mend()
+                library._forget_broken_whoosh()
         except BaseException:
             library.close()
             raise
@@ -419,6 +421,12 @@ class Library:
                 return
             with contextlib.suppress(errors.TebikiError, OSError), WriterLock(self.folder):
                 self._bring_up(anew=anew)
+
+    def _forget_broken_whoosh(self) -> None:
+        """Whoosh's index takes too long to be made while somebody waits: it is filled behind (see `embed`)."""
+        if not self._store.read_only and is_broken(self.folder / "whoosh.json"):
+            with contextlib.suppress(errors.TebikiError, OSError), WriterLock(self.folder), self._turn:
+                self._whoosh_index().forget_if_broken()
 
     def _derive_elsewhere(self) -> None:
         if self._derived == self.folder:

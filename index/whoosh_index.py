@@ -27,6 +27,7 @@ from index.derived import (
     Pointer,
     damage,
     intact,
+    is_broken,
     new_folder,
     read_pointer,
     spoiled,
@@ -114,6 +115,12 @@ class WhooshIndex:
         reader = self._open()
         if reader is not None:
             yield from (term.decode("utf-8") for term in reader.expand_prefix("body", prefix))
+
+    def forget_if_broken(self) -> None:
+        """Drop an index that is seen at the first look to be broken; `bring_up` makes it anew, behind."""
+        if is_broken(self._path):
+            self.close()
+            self._path.unlink(missing_ok=True)
 
     def damage(self) -> list[str]:
         """The files that are not as they were written, a sentence each; reads all of them."""
