@@ -115,6 +115,7 @@ def _counted(passage: Passage) -> Counted:
 
 
 def _rarest(ranker: Ranker, terms: Sequence[str]) -> list[str]:
-    """Each term that the index holds, rarest first, at most MOST_TERMS of them."""
+    """The terms that the index holds, in their order; of more than MOST_TERMS the rarest."""
     counted = sorted((count, order) for order, count in enumerate(ranker.frequencies(terms)) if count)
-    return [terms[order] for _, order in counted[:MOST_TERMS]]
+    # In the order asked: scores are added up in it, and must not differ in the last bit with what is gone.
+    return [terms[order] for order in sorted(order for _, order in counted[:MOST_TERMS])]

@@ -23,6 +23,12 @@ from tests.conftest import ROOT
 WORDS = ["port", "queue", "jobnet", "node", "値", "停止"]
 
 
+@pytest.fixture(autouse=True)
+def no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No power is cut here, and waiting for the disk would be most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = new_store(tmp_path)
@@ -60,7 +66,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(changes)
 def test_followed_step_by_step_or_made_anew_the_results_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, int, list[str]]]
