@@ -71,9 +71,7 @@ class KeyRing:
         except OSError as error:
             raise KeyUnusable(f"{path} can't be used ({error.strerror}): check the folder's permissions.") from error
         except (ValueError, TypeError) as error:
-            raise KeyUnusable(
-                f"{path} holds no key: put back a copy, or move it away for a new one."
-            ) from error
+            raise KeyUnusable(f"{path} holds no key: put back a copy, or move it away for a new one.") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyUnusable(f"{path} is no Ed25519 key: put back a copy, or move it away for a new one.")
         return key
