@@ -22,7 +22,7 @@ from pathlib import Path
 from index import errors
 from index.connection import connect, plain
 from index.database import FILE, Database, damage_of, open_copy
-from index.derived import sync
+from index.derived import sync_entry
 from index.schema import SCHEMA_VERSION
 from index.sums import leave_out_embeddings, take_embeddings
 from index.writer_lock import WriterLock, disk_trouble
@@ -183,7 +183,7 @@ def _copied(truth: Path, file: Path, embeddings: bool) -> Backup:
             raise errors.LibraryDamaged(f"{truth} is damaged and was not copied: {found[0]}")
         _write_sum(file, beside)
         beside.replace(file)
-        sync(file.parent)
+        sync_entry(file.parent)
     finally:
         for path in _files(beside):
             path.unlink(missing_ok=True)
@@ -252,9 +252,9 @@ def _put_back(library_folder: Path, file: Path) -> Path | None:
         # A log left from the truth before would be played into the backup, and its index mistaken for the backup's.
         for side in _files(truth)[1:] if truth.exists() else _files(truth):
             side.unlink(missing_ok=True)
-        sync(library_folder)
+        sync_entry(library_folder)
         beside.replace(truth)
-        sync(library_folder)
+        sync_entry(library_folder)
     finally:
         beside.unlink(missing_ok=True)
     return aside
@@ -290,7 +290,8 @@ def _set_aside(truth: Path) -> Path | None:
             kept.hardlink_to(path)
         except OSError:  # a file system without links
             shutil.copyfile(path, kept)
-    sync(truth.parent)
+            sync_entry(kept)
+    sync_entry(truth.parent)
     return aside
 
 

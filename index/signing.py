@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from index.derived import sync
+from index.derived import sync_entry
 from index.errors import KeyUnusable
 
 OWN = "signing-key.pem"
@@ -136,7 +136,7 @@ def _write(path: Path, content: bytes, mode: int, *, replace: bool = True) -> No
             _link(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    sync(path.parent)
+    sync_entry(path.parent)
 
 
 def _link(beside: Path, path: Path) -> None:
