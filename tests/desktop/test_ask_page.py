@@ -16,7 +16,7 @@ from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, W
 from desktop.looking import Page
 from desktop.widgets.evidence_card import EvidenceCard
 from desktop.window import Window
-from index.records import Section
+from index.records import Scope, Section
 
 QUESTION = "On which port does the event service listen?"
 
@@ -41,6 +41,23 @@ def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window:
     assert source.isVisible()
     assert source.heading.text() == "Ports of the manager"
     assert source.body.document().firstBlock().isValid()
+
+
+def test_a_misspelt_name_is_offered_as_it_was_meant_and_asked_with_a_click(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, "nwevnet")
+    turn = window.ask.turns[0]
+    assert turn.state.phase == "refused"
+    assert turn.suggestion.isVisible()
+    assert "nwevent" in turn.suggestion.text()
+    turn.suggestion.linkActivated.emit("suggested")
+    qtbot.waitUntil(lambda: len(window.ask.turns) > 1 and not window.ask.turns[1].state.running, timeout=30000)
+    assert window.ask.turns[1].state.question == "nwevent"
+
+
+def test_a_question_is_answered_from_the_chosen_manuals_alone(window: Window, qtbot: QtBot) -> None:
+    window.ask.composer.scope.scope = Scope(language="ja")
+    ask(window, qtbot, QUESTION)
+    assert window.ask.turns[0].state.phase == "refused"
 
 
 def test_a_question_asked_while_the_first_manuals_come_waits_for_them(window: Window, qtbot: QtBot) -> None:
@@ -177,7 +194,7 @@ class Slow:
         self.answer, self.cancelled = answer, cancelled
         self.go_on = threading.Event()
 
-    def ask(self, question, history, on_event, cancelled) -> Answer:  # type: ignore[no-untyped-def]
+    def ask(self, question, history, on_event, cancelled, *, scope) -> Answer:  # type: ignore[no-untyped-def]
         found = EvidenceFound(self.answer.citations)
         for event in (Searching(question), found, Reading(120, 300), Wrote("It listens ")):
             on_event(event)
