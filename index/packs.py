@@ -3,6 +3,7 @@
     domains/jp1/pack.toml        names, folders, banks and sample questions (see `load_pack` for the keys)
     domains/jp1/primer/en/*.md   pages that are imported like any manual
     domains/jp1/bank/en.jsonl    exam questions
+    domains/jp1/questions/en.jsonl   questions as operators type them, with what a right reply holds
     domains/jp1/glossary.tsv     what terms are called in the other language, in short, or by another word
 
 Comes in: a folder with a `pack.toml`. Goes out: a `Pack` whose every path exists and lies in that folder. It knows
@@ -23,7 +24,7 @@ from index.records import Language
 
 MANIFEST = "pack.toml"
 
-_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise", "glossary"}
+_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise", "glossary", "questions"}
 _LANGUAGES = get_args(Language)
 
 
@@ -39,7 +40,7 @@ class Sample:
 class Pack:
     """A domain pack. `name` is by language; `primers` are folders to import, `banks` files of exam questions;
     `recognisers` say which of the product's manuals a file belongs to, in the order in which they are tried; `glossary`
-    is a file of what terms are called elsewhere."""
+    is a file of what terms are called elsewhere, `questions` are files of questions as operators type them."""
 
     id: str
     name: dict[str, str]
@@ -50,6 +51,7 @@ class Pack:
     samples: tuple[Sample, ...]
     recognisers: tuple[Recogniser, ...] = ()
     glossary: Path | None = None
+    questions: tuple[Path, ...] = ()
 
 
 def list_packs(domains: Path) -> list[Pack]:
@@ -74,6 +76,7 @@ def load_pack(folder: Path) -> Pack:
         product = "JP1"
         primers = ["primer/en", "primer/ja"]   folders, each with at least one file
         banks = ["bank/en.jsonl"]              files
+        questions = ["questions/en.jsonl"]     optional; files of sample questions (index/asked.py)
         glossary = "glossary.tsv"              optional; index/glossary.py says how it is written
         [[samples]]                            any number
         language = "en"
@@ -102,13 +105,10 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
     if unknown:
         raise ValueError(f'the key "{unknown[0]}" is not known')
     primers = tuple(_inside(folder, path) for path in _texts(data, "primers"))
-    banks = tuple(_inside(folder, path) for path in _texts(data, "banks"))
+    banks = _files(folder, data, "banks")
     for primer in primers:
         if not primer.is_dir() or not any(path.is_file() for path in primer.rglob("*")):
             raise ValueError(f'the primer "{primer.relative_to(folder.resolve())}" is not a folder with pages in it')
-    for bank in banks:
-        if not bank.is_file():
-            raise ValueError(f'the bank "{bank.relative_to(folder.resolve())}" is missing')
     return Pack(
         id=_id(data),
         name=_names(data),
@@ -118,8 +118,18 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
         banks=banks,
         samples=tuple(_sample(sample) for sample in _list(data, "samples")),
         glossary=_glossary(folder, data),
+        questions=_files(folder, data, "questions"),
         recognisers=tuple(recogniser_of(rule) for rule in _list(data, "recognise")),
     )
+
+
+def _files(folder: Path, data: dict[str, Any], key: str) -> tuple[Path, ...]:
+    """The files that a list names, each there."""
+    files = tuple(_inside(folder, path) for path in _texts(data, key))
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f'the file "{file.relative_to(folder.resolve())}" of "{key}" is missing')
+    return files
 
 
 def _glossary(folder: Path, data: dict[str, Any]) -> Path | None:

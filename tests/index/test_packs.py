@@ -49,7 +49,7 @@ def test_a_pack_tells_its_names_folders_banks_and_samples(tmp_path: Path) -> Non
     ("old", "new", "reason"),
     [
         ('"primer/en"', '"primer/fr"', 'primer "primer/fr" is not a folder'),
-        ('"bank/en.jsonl"', '"bank/ja.jsonl"', 'bank "bank/ja.jsonl" is missing'),
+        ('"bank/en.jsonl"', '"bank/ja.jsonl"', 'file "bank/ja.jsonl" of "banks" is missing'),
         ('"primer/en"', '"../other"', 'path "../other" leads out'),
         ('"primer/en"', '"/etc"', 'path "/etc" leads out'),
         ('"primer/en"', '"."', 'path "." leads out'),
