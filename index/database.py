@@ -25,6 +25,8 @@ from index.schema import SCHEMA_VERSION, migrate
 from index.writer_lock import writing_process
 
 FILE = "library.sqlite"
+WAS = "was"
+"""The key in `meta` for the states, "generation:mark" each, of the library that this one took the place of."""
 
 MOST_BYTES = 500
 """In the path of a library's file: SQLite on Unix takes 512, its log's name included."""
@@ -218,6 +220,9 @@ def _refuse_foreign_log(path: Path) -> None:
                 last = alone.execute("SELECT max(generation), mark FROM generations").fetchone()
                 known = "SELECT generation, mark FROM generations WHERE generation = ?"
                 if last[0] is None or whole.execute(known, last[:1]).fetchone() == last:
+                    return
+                was = whole.execute("SELECT value FROM meta WHERE key = ?", (WAS,)).fetchone()
+                if was is not None and f"{last[0]}:{last[1]}" in was[0].split():
                     return
         except (OSError, sqlite3.DatabaseError, errors.TebikiError):
             return  # nothing can be said about it here; opening it will tell

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.database import WAS
 from index.store import Store
 
 _TAKEN = "SELECT id FROM temp.taken"
@@ -84,8 +85,13 @@ class MergingStore(Store):
         self._db.execute("VACUUM INTO ?", (str(file),))
 
     def take_over(self, other: Path) -> None:
-        """Have the other library's rows in every table that is not CONTENT, in place of one's own."""
+        """Have the other library's rows in every table that is not CONTENT, in place of one's own, and remember the
+        states that it went through: a log that goes on from one of them is this library's (see database.py)."""
         with self._attached(other), self._writing():
+            states = self._db.execute(
+                "SELECT generation, mark FROM other.generations ORDER BY generation DESC LIMIT 5000"
+            )
+            self._set_meta(WAS, " ".join(f"{generation}:{mark}" for generation, mark in states))
             for table in self._tables():
                 if table not in CONTENT:
                     self._db.execute(f"DELETE FROM main.{table}")
