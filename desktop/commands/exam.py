@@ -11,7 +11,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from agent.records import ExamItem, ExamResult, Mode
+from agent.errors import BankInvalid
+from agent.records import ExamItem, ExamResult, Mode, Question, Split
 from desktop.commands.asking import engine_for
 from desktop.contract import exam_json
 from desktop.first_start import default_library_ready
@@ -43,6 +44,9 @@ def take_command(
     mode: Annotated[
         str, typer.Option("--mode", metavar="closed|rag|agent", help="What the model may look at.")
     ] = "agent",
+    split: Annotated[
+        str, typer.Option("--split", metavar="study|exam", help="Only the questions of this split.", show_default=False)
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the JSON there too.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -53,7 +57,7 @@ def take_command(
     from agent.exam import take
 
     chosen = exam_mode(mode)
-    questions = load_bank(bank)
+    questions = of_split(load_bank(bank), split, bank)
     settings, folders = settings_and_folders(library, data)
     if library is None:
         default_library_ready(folders)
@@ -73,6 +77,16 @@ def exam_mode(name: str) -> Mode:
         if mode == name:
             return cast(Mode, mode)
     raise typer.BadParameter(f"'{name}' is not one of closed, rag, agent.", param_hint="--mode")
+
+
+def of_split(questions: list[Question], split: str, bank: Path) -> list[Question]:
+    """The questions of one split; all of them for "". Raises BankInvalid for a bank that has none of it."""
+    if split and split not in get_args(Split):
+        raise typer.BadParameter(f"'{split}' is not one of study, exam.", param_hint="--split")
+    kept = [question for question in questions if not split or question.split == split]
+    if not kept:
+        raise BankInvalid(f'No question of {bank} is of the split "{split}": leave --split out.')
+    return kept
 
 
 def counter(total: int) -> Callable[[ExamItem], None]:

@@ -350,3 +350,18 @@ def test_a_bank_with_a_bad_line_is_named_by_line_and_nothing_of_it_used(
     reason = refused(tebiki, "exam", "take", bank, "--library", library)
     assert "bank.jsonl" in reason
     assert "line 2" in reason.lower()
+
+
+def test_an_exam_can_keep_to_the_split_that_is_never_trained_on(tebiki: Tebiki, library: Path, tmp_path: Path) -> None:
+    question = {"lang": "en", "level": "engineer", "question": "Which?", "options": ["a", "b", "c", "d"], "answer": 0}
+    bank = tmp_path / "bank.jsonl"
+    rows = [{"id": f"q{n}", "split": split, **question} for n, split in enumerate(("study", "exam", "exam"))]
+    bank.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    taken = tebiki("exam", "take", bank, "--library", library, "--mode", "rag", "--split", "exam", "--json").json
+    assert [item["id"] for item in taken["items"]] == ["q1", "q2"]
+    wrong = tebiki("exam", "take", bank, "--library", library, "--split", "other")
+    assert wrong.status == 2
+    bank.write_text(json.dumps({"id": "q0", **question}) + "\n", encoding="utf-8")
+    none = tebiki("exam", "take", bank, "--library", library, "--split", "exam")
+    assert none.status == 1
+    assert "leave --split out" in none.reason
