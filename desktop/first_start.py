@@ -15,8 +15,9 @@ def primers(folders: Folders) -> list[Path]:
 
 
 def samples(folders: Folders, language: str) -> list[Sample]:
-    """The sample questions in one language, of all packs in order."""
-    return [one for pack in list_packs(folders.domains) for one in pack.samples if one.language == language]
+    """The sample questions in one language, in order, of the packs whose primers answer them."""
+    packs = [pack for pack in list_packs(folders.domains) if pack.primers]
+    return [one for pack in packs for one in pack.samples if one.language == language]
 
 
 def library_exists(folders: Folders) -> bool:

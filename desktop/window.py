@@ -37,7 +37,8 @@ from desktop.widgets.keys_dialog import KeysDialog
 from desktop.widgets.message_bar import MessageBar
 from desktop.widgets.rail import Rail
 from desktop.widgets.status_line import StatusLine
-from index.packs import Pack
+from index.packs import Pack, of_use
+from index.records import Manual
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,7 @@ class Window(QMainWindow):
         self._packing = Lane("packing", self)
         self._answering, self._looking = Answering(folders, model, threads), Looking(folders)
         self.process = ImportProcess(folders.library, self)
-        samples = [sample for pack in packs for sample in pack.samples]
-        self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking, samples)
+        self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking)
         self.library = LibraryPage(look, folders, self._reading, self._packing, self._looking, self.process)
         self.exam = ExamPage(look, Sittings(self._database), self._reading, self._looking)
         self._build()
@@ -77,12 +77,12 @@ class Window(QMainWindow):
         self.actions_by_id = {command.id: self._action(command.id, command.keys) for command in COMMANDS}
         look.texts.changed.connect(self._retranslate)
         self._retranslate()
+        self._offer_packs(())
         self._restore_geometry()
         self.setAcceptDrops(True)
 
     def start(self) -> None:
         """Open what takes time in the background: the library, the model, and on a first start the primers."""
-        self.exam.choice.load(self._packs)
         self.ask.composer.edit.setFocus()
         answering = self._answering
         self._asking.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
@@ -273,6 +273,7 @@ class Window(QMainWindow):
 
     def _show_holdings(self, holdings: Holdings) -> None:
         self.ask.composer.scope.show_manuals(holdings.manuals)
+        self._offer_packs(holdings.manuals)
         if holdings.manuals:
             self.status.library.say("status.library", manuals=len(holdings.manuals), passages=f"{holdings.passages:,}")
         else:
@@ -280,6 +281,12 @@ class Window(QMainWindow):
         if holdings.embedded < holdings.passages and not self.process.running and not self._embedding_tried:
             self._embedding_tried = True
             self.library.fill_embeddings()
+
+    def _offer_packs(self, manuals: Sequence[Manual]) -> None:
+        """Offer samples and banks of the products that can be asked about, and of no other."""
+        packs = of_use(self._packs, manuals)
+        self.ask.welcome.show_samples([sample for pack in packs for sample in pack.samples])
+        self.exam.choice.load(packs)
 
     def _show_work(self, *_: object) -> None:
         at = self.process.run.progress if self.process.running else None

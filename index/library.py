@@ -124,6 +124,11 @@ class Library:
             if self._derived != self.folder:
                 shutil.rmtree(self._derived, ignore_errors=True)
 
+    def use_glossary(self, glossary: Glossary) -> None:
+        """Search with another glossary from now on."""
+        with self._turn:
+            self._searching.glossary = glossary
+
     # -- search -------------------------------------------------------------------------------------------------------
 
     def search(

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
 from index.errors import PackInvalid
 from index.recognise import Recogniser, recogniser_of
-from index.records import Language
+from index.records import Language, Manual
 
 MANIFEST = "pack.toml"
 
@@ -66,6 +67,13 @@ def list_packs(domains: Path) -> list[Pack]:
             raise PackInvalid(f'{manifest}: the id "{pack.id}" is also that of {found[pack.id].folder / MANIFEST}.')
         found[pack.id] = pack
     return [found[key] for key in sorted(found)]
+
+
+def of_use(packs: Iterable[Pack], manuals: Sequence[Manual]) -> list[Pack]:
+    """The packs whose product can be asked about where these manuals are: a manual's product, or its title, begins with
+    the pack's product; or the pack brings primers, which are imported on the first start."""
+    named = [text.casefold() for manual in manuals for text in (manual.product, manual.title)]
+    return [pack for pack in packs if pack.primers or any(text.startswith(pack.product.casefold()) for text in named)]
 
 
 def load_pack(folder: Path) -> Pack:

@@ -70,7 +70,7 @@ class Searching:
     def __init__(
         self, glossary: Glossary, embedder: Callable[[], Embedder | None], mended: Callable[[], Parts]
     ) -> None:
-        self._glossary = glossary
+        self.glossary = glossary
         self._embedder = embedder
         self._mended = mended
         self._speller: tuple[State, Speller] | None = None
@@ -121,7 +121,7 @@ class Searching:
     def _by_words(self, parts: Parts, query: str, top: int, within: _Within) -> dict[int, float]:
         for attempt in range(3):
             try:
-                weights = self._glossary.widened(query, parts.lexical.weights(query), alone=within.alone)
+                weights = self.glossary.widened(query, parts.lexical.weights(query), alone=within.alone)
                 return dict(parts.lexical.search_terms(weights, top, language=within.language, manuals=within.manuals))
             except Exception as error:  # a broken file fails in many ways
                 _log.warning("Search by words failed: %s: %s", type(error).__name__, error)

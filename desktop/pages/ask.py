@@ -22,7 +22,6 @@ from desktop.widgets.source_panel import SourcePanel
 from desktop.widgets.turn_view import TurnView
 from desktop.widgets.welcome import Welcome
 from index.errors import TebikiError
-from index.packs import Sample
 
 COLUMN = 780
 """Width in pixels that a line of text is read well at."""
@@ -49,7 +48,6 @@ class AskPage(QWidget):
         answering: Answering,
         reading: Lane,
         looking: Looking,
-        samples: Sequence[Sample] = (),
     ) -> None:
         super().__init__()
         self.setObjectName("page")
@@ -63,7 +61,7 @@ class AskPage(QWidget):
         self.turns: list[TurnView] = []
         self.chat_list = ChatList(look)
         self.source = SourcePanel(look)
-        self.welcome = Welcome(look, samples)
+        self.welcome = Welcome(look)
         self.composer = Composer(look)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)

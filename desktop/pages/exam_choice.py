@@ -51,6 +51,7 @@ class ExamChoice(QWidget):
         super().__init__()
         self._look = look
         self._banks: dict[str, Bank] = {}
+        self._loaded: set[str] = set()
         self._plan: Plan | None = None
         self._unfinished: Sitting | None = None
         self._past: Sequence[Sitting] = ()
@@ -86,11 +87,16 @@ class ExamChoice(QWidget):
         self._retranslate()
 
     def load(self, packs: Sequence[Pack]) -> None:
-        """Offer the banks of the domain packs, one choice a pack."""
+        """Offer the banks of the domain packs, one choice a pack. What is chosen already stays; what was loaded too."""
         for pack in packs:
+            if pack.id in self._loaded or not pack.banks:
+                continue
+            self._loaded.add(pack.id)
+            bank, language = self.bank.currentIndex(), self.language.currentIndex()
             self._offer(pack.id, pack.name, pack.banks)
-        if self.bank.count():
-            self.bank.setCurrentIndex(0)
+            if bank >= 0:
+                self.bank.setCurrentIndex(bank)
+                self.language.setCurrentIndex(language)
 
     def add_bank(self, path: Path) -> None:
         """Offer a bank from a file of the user's own."""

@@ -19,9 +19,10 @@ class Welcome(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, look: Look, samples: Sequence[Sample]) -> None:
+    def __init__(self, look: Look) -> None:
         super().__init__()
-        self._look, self._samples = look, samples
+        self._look = look
+        self._samples: Sequence[Sample] = ()
         self.chips: list[QPushButton] = []
         centre = Qt.AlignmentFlag.AlignHCenter
         title = Words(look, "ask.welcome", "title")
@@ -44,6 +45,12 @@ class Welcome(QWidget):
         layout.addStretch(4)
         look.texts.changed.connect(self._fill)
         self._fill()
+
+    def show_samples(self, samples: Sequence[Sample]) -> None:
+        """Offer these questions; those in the window's language are shown."""
+        if list(samples) != list(self._samples):
+            self._samples = samples
+            self._fill()
 
     def _fill(self) -> None:
         for chip in self.chips:

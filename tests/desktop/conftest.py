@@ -73,7 +73,7 @@ PACK = Pack(
     {"en": "Night Watch"},
     "Night Watch",
     Path(),
-    (),
+    (Path("primer"),),
     (),
     (Sample("en", "What does the hold attribute do?"), Sample("ja", "保留属性とは何ですか？")),
 )

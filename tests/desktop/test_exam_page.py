@@ -11,7 +11,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from desktop.looking import Holdings
 from desktop.window import Window
+from index.packs import Pack, Sample
+from index.records import Manual
 
 SECTION = "Ports of the manager"
 
@@ -133,3 +136,26 @@ def test_a_past_result_can_be_looked_at_again(sitting: Window) -> None:
     assert row is not None
     row.click()  # type: ignore[attr-defined]
     assert sitting.exam.stack.currentWidget() is sitting.exam.result
+
+
+def test_banks_and_samples_of_a_product_come_with_its_manual(window: Window, bank: Path) -> None:
+    def pack(name: str) -> Pack:
+        sample = Sample("en", f"What is {name}?")
+        return Pack(name.lower(), {"en": name}, name, Path(), (), (bank,), (sample,))
+
+    def offered() -> tuple[list[str], list[str]]:
+        choice, chips = window.exam.choice.bank, window.ask.welcome.chips
+        return [choice.itemData(place) for place in range(choice.count())], [chip.text() for chip in chips]
+
+    def holds(*products: str) -> None:
+        manuals = (Manual(1, "Guide", "en", product, "", "/m", 1, 1, 1, 1, "2026-01-01") for product in products)
+        window.library.holdings_known.emit(Holdings(tuple(manuals)))
+
+    window._packs = [pack("Lamp"), pack("Horn")]
+    holds("Other")
+    assert offered() == ([], [])
+    holds("Horn")
+    assert offered() == (["horn"], ["What is Horn?"])
+    holds("Horn", "Lamp 2")
+    assert offered() == (["horn", "lamp"], ["What is Lamp?", "What is Horn?"])
+    assert window.exam.choice.bank.currentData() == "horn"

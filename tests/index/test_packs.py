@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from index.errors import PackInvalid
-from index.packs import Sample, list_packs, load_pack
+from index.packs import Sample, list_packs, load_pack, of_use
+from index.records import Manual
 
 MANIFEST = """
 id = "demo"
@@ -101,3 +102,26 @@ def test_every_pack_that_ships_is_valid_and_has_samples_in_each_of_its_languages
     assert packs
     for one in packs:
         assert {sample.language for sample in one.samples} == set(one.name)
+
+
+@pytest.mark.parametrize(
+    ("title", "product", "offered"),
+    [
+        ("Guide", "Demo", True),
+        ("Guide", "DEMO/Manager", True),
+        ("Demo Workload Manager", "", True),
+        ("Guide to Demo", "Other", False),
+    ],
+)
+def test_a_pack_without_primers_is_of_use_where_a_manual_of_its_product_is(
+    tmp_path: Path, title: str, product: str, offered: bool
+) -> None:
+    bare = load_pack(pack(tmp_path, manifest=MANIFEST.replace('primers = ["primer/en"]', "")))
+    manual = Manual(1, title, "en", product, "", "/m", 1, 1, 1, 0, "2026-01-01")
+    assert of_use([bare], []) == []
+    assert of_use([bare], [manual]) == ([bare] if offered else [])
+
+
+def test_a_pack_with_primers_is_always_of_use(tmp_path: Path) -> None:
+    whole = load_pack(pack(tmp_path))
+    assert of_use([whole], []) == [whole]
