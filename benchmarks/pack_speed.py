@@ -32,7 +32,9 @@ def fill_with_vectors(folder: Path, fingerprint: str = "random|384") -> None:
     generator = np.random.default_rng(7)
     with Library.open(folder) as library, WriterLock(folder):
         library.store.set_embedder(fingerprint)
-        while batch := library.store.unembedded(1000):
+        last = 0
+        while batch := library.store.unembedded(1000, last):
+            last = batch[-1].id
             rows = generator.standard_normal((len(batch), 384)).astype(np.float32)
             rows /= np.linalg.norm(rows, axis=1, keepdims=True)
             library.store.put_vectors(fingerprint, [passage.id for passage in batch], rows)
