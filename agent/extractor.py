@@ -64,6 +64,20 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extrac
     return Extraction(evidence, sufficiency(question, hits, evidence, weight))
 
 
+def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> tuple[Evidence, ...]:
+    """Every unit of the first hits as a quote by itself, best first, whatever its score: what `extract` chooses from.
+
+    `language` is the question's. Scores are in 0..1 and comparable within one question only; no hits give none.
+    """
+    asked = terms(question)
+    read = _units_of(hits[:PASSAGES])
+    if not read or not asked:
+        return ()
+    ranked = _score(question, asked, _rarity(asked, read), read, language)
+    best = max(ranked[0].score, 1e-9)
+    return tuple(_evidence([scored], best) for scored in ranked)
+
+
 def rarity_of(question: str, hits: Sequence[Hit]) -> dict[str, float]:
     """The weight of each word asked for, as `extract` measures it among these hits."""
     return _rarity(terms(question), _units_of(hits[:PASSAGES]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.extractor import MOST, QUOTE_LIMIT, extract
+from agent.extractor import MOST, QUOTE_LIMIT, extract, ranked_units
 from agent.records import Evidence
 from index.analyzer import query_language
 from index.library import Library
@@ -79,3 +79,13 @@ def test_nothing_is_said_twice(library: Library) -> None:
     for question, _ in QUESTIONS:
         quotes = [" ".join(one.quote.split()) for one in evidence(library, question)]
         assert not any(a in b for a in quotes for b in quotes if a is not b)
+
+
+def test_all_units_can_be_had_in_their_order(library: Library) -> None:
+    question = "Which port does the viewer use to reach the manager?"
+    hits = library.search(question, 10)
+    ranked = ranked_units(question, hits, language="en")
+    assert ranked[0].quote == evidence(library, question)[0].quote
+    assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
+    assert {one.passage_id for one in ranked} == {hit.passage.id for hit in hits[:5]}
+    assert ranked_units(question, [], language="en") == ()
