@@ -1,13 +1,13 @@
 """The search loop: question in, evidence out, in at most three searches.
 
-The first search is always the question itself (completed from the conversation where it leans on it); if the gate finds
-the evidence too thin, the loop looks again by identifiers, by content words, or by words that the model proposes. What
-comes out says what was searched, what was found, and whether it suffices. It knows nothing of how the answer is worded.
+The first search is always the question itself (made whole from the conversation where it leans on it); if the gate
+finds the evidence too thin, the loop looks again by identifiers, by content words, or by words that the model proposes.
+What comes out says what was searched, what was found, and whether it suffices. It knows nothing of how the answer is
+worded.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from agent import prompts
 from agent.errors import NOT_WORDED
 from agent.extractor import extract
+from agent.follow_up import made_whole, own_words
 from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
 from agent.sufficiency import ENOUGH
 from agent.terms import content_words, identifiers, terms
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
 
 SEARCHES = 3  # at most
 TOP = 10  # hits of a search
-ELLIPTIC = 3  # a question of up to this many content words may lean on the one before
-
-_LEANS_EN = re.compile(
-    r"^\W*(?:and|or|but|so|then|also|what about|how about|what if|why|same)\b"
-    r"|\b(?:it|its|that|this|they|them|those|these|one|there)\b",
-    re.IGNORECASE,
-)
-_LEANS_JA = re.compile(
-    r"^\W*(?:では|じゃあ|それ|その|これ|この|また|あと|ほか|他に|なぜ|じゃ)|(?:の場合|だと|なら)[はも]?[？?]?$|は[？?]$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +52,6 @@ class Found:
         return bool(self.extraction.evidence) and self.extraction.sufficiency >= ENOUGH
 
 
-def completed(question: str, history: Sequence[Turn]) -> str:
-    """The question with what it leans on: "and on Linux?" gets the content words of the question before.
-
-    A question counts as leaning if it is short and begins or points as such questions do; any other stays as it is.
-    """
-    if not history or not _leans(question):
-        return question
-    before = completed(history[-1].question, history[:-1])
-    return f"{question} {content_words(before)}"
-
-
 def look(
     library: Library,
     question: str,
@@ -90,7 +70,7 @@ def look(
     to some manuals; `tuned` says whether the engine's model may be asked for a query. `started` is the
     `time.perf_counter()` at which the question was put.
     """
-    asked = completed(question, history)
+    asked = made_whole(question, history)
     language = query_language(question)
     found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
     seen: set[frozenset[str]] = set()
@@ -148,19 +128,12 @@ def citation(evidence: Evidence) -> Citation:
     )
 
 
-def _leans(question: str) -> bool:
-    words = terms(question)
-    if query_language(question) == "ja":
-        return len(question.strip()) <= 20 and bool(_LEANS_JA.search(question.strip()))
-    return len(words) <= ELLIPTIC and bool(_LEANS_EN.search(question))
-
-
 def _tells_of(question: str, evidence: Sequence[Evidence]) -> bool:
     """Whether evidence holds more than half of what a follow-up itself asks for.
 
     The words that it was completed with may bring evidence that is all about the question before: "And in Zabbix?".
     """
-    own = set(tokens(content_words(question), query=True)) & terms(question)
+    own = own_words(question)
     seen = {word for one in evidence for word in tokens(" ".join((*one.heading, one.context, one.quote)))}
     return not own or len(own & seen) > len(own) / 2
 

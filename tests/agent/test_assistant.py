@@ -12,7 +12,7 @@ from agent import prompts
 from agent.assistant import LONGEST_QUESTION, NO_MODEL, Assistant
 from agent.engine import Engine
 from agent.errors import QuestionUnusable
-from agent.loop import SEARCHES, completed
+from agent.loop import SEARCHES
 from agent.models import PROMPT_FORMAT_KEY, card, read_gguf_header, resolve_model
 from agent.records import Answer, Event, Evidence, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
 from agent.wording import Vetting, strays
@@ -143,18 +143,6 @@ def test_the_gate_holds_whatever_the_history(library: Library) -> None:
     assert not Assistant(library, None).ask("And the manager?", history=history).abstained
     before = [Turn("ビューアーのポートは？", "20244/tcp [1]")]
     assert Assistant(library, None).ask("Zabbixでは？", history=before).abstained
-
-
-@pytest.mark.parametrize(
-    ("question", "whole"),
-    [
-        ("And on Linux?", "And on Linux? log files lie Windows"),
-        ("Where do the archive files of qbackup lie?", "Where do the archive files of qbackup lie?"),
-    ],
-)
-def test_only_a_question_that_leans_is_completed(question: str, whole: str) -> None:
-    assert completed(question, [Turn("Where do the log files lie on Windows?", "")]) == whole
-    assert completed(question, []) == question
 
 
 def test_times_are_filled_and_in_order(library: Library) -> None:
