@@ -118,7 +118,9 @@ class Assistant:
         """The answer in the model's words, as far as they are supported; else the answer as it was."""
         assert self.engine is not None
         evidence = _to_read(found.extraction.evidence, most=MOST if self.tuned() else 1)
-        vetting = wording.Vetting(evidence, found.asked, lambda piece: on_event(Wrote(piece)), close=not self.tuned())
+        vetting = wording.Vetting(
+            evidence, found.asked, lambda piece, marks: on_event(Wrote(piece, marks)), close=not self.tuned()
+        )
         first_token = 0.0
 
         def on_text(piece: str) -> None:
@@ -148,7 +150,7 @@ class Assistant:
             return answer
         cited = wording.markers(vetting.text, evidence)
         on_event(Wrote(cited))
-        return _with_text(answer, vetting.text + cited, phrased=True)
+        return replace(_with_text(answer, vetting.text + cited, phrased=True), unsupported=vetting.unsupported)
 
     def _messages(self, answer: Answer, found: Found, evidence: Sequence[Evidence]) -> list[prompts.Message]:
         """One search and the best evidence: what led there is left out, because reading it takes time."""

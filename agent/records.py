@@ -93,11 +93,22 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A stretch of text, `start` to `end` in characters, with a number or name that neither evidence nor question
+    holds: it is shown, and marked."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The end of the way. `text` is the answer, or the refusal when `abstained`, with `nearest` to go on from.
 
     `phrased` says that the model worded `text`; otherwise `text` is the evidence itself. `suggestion` is a refused
-    question with its misspelt words as the library spells them; "" where they are fine.
+    question with its misspelt words as the library spells them; "" where they are fine. `unsupported` are the stretches
+    of a worded `text` to be marked. `problem` is a sentence for the user that says what kept the model from wording it:
+    its file can't be loaded, it stopped; "" where nothing went wrong.
     """
 
     question: str
@@ -113,6 +124,8 @@ class Answer:
     phrased: bool = False
     cancelled: bool = False
     suggestion: str = ""
+    unsupported: tuple[Unsupported, ...] = ()
+    problem: str = ""
 
 
 # Events, in the order in which a question meets them. The window and the terminal show the same ones.
@@ -142,9 +155,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A piece of the answer's text, to be appended."""
+    """A piece of the answer's text, to be appended; `unsupported` are stretches of the piece, to be marked."""
 
     text: str
+    unsupported: tuple[Unsupported, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from agent.engine import Engine
 from agent.errors import QuestionUnusable
 from agent.loop import SEARCHES
 from agent.models import PROMPT_FORMAT_KEY, card, read_gguf_header, resolve_model
-from agent.records import Answer, Event, Evidence, EvidenceFound, Reading, Searching, Stepped, Turn, Wrote
-from agent.wording import Vetting, strays
+from agent.records import Answer, Event, Evidence, EvidenceFound, Reading, Searching, Stepped, Turn, Unsupported, Wrote
+from agent.support import strays
+from agent.wording import Vetting
 from index.library import Library
 from tests.agent.gguf_files import LLAMA, write_gguf
 from tests.agent.manuals import library_in
@@ -156,14 +157,26 @@ def test_times_are_filled_and_in_order(library: Library) -> None:
 
 
 def vetted(pieces: list[str], question: str = "Which port?", *, complete: bool = True) -> tuple[str, str | None]:
+    vetting = vet(pieces, question, complete=complete)
+    return vetting.text, vetting.reason
+
+
+def vet(pieces: list[str], question: str = "Which port?", *, complete: bool = True, close: bool = False) -> Vetting:
     shown: list[str] = []
+    marks: list[str] = []
     seen = [evidence("The viewer reaches the manager on port 20244/tcp. Use qrelease -r to release a job.")]
-    vetting = Vetting(seen, question, shown.append)
+
+    def show(piece: str, unsupported: tuple[Unsupported, ...]) -> None:
+        shown.append(piece)
+        marks.extend(piece[one.start : one.end] for one in unsupported)
+
+    vetting = Vetting(seen, question, show, close=close)
     for piece in pieces:
         vetting.feed(piece)
     vetting.finish(complete=complete)
     assert "".join(shown) == vetting.text
-    return vetting.text, vetting.reason
+    assert [vetting.text[one.start : one.end] for one in vetting.unsupported] == marks
+    return vetting
 
 
 @pytest.mark.parametrize(
@@ -183,10 +196,8 @@ def test_what_the_evidence_bears_passes_however_it_is_cut(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("The viewer reaches the manager on port 20245/tcp.", "20245"),
-        ("The viewer of JP1/Base reaches the manager.", "JP1/Base"),
-        ("Release a job with the jobfree command.", "jobfree"),
-        ("Release a job with qrelease --force.", "--force"),
+        ("On port 20245/tcp.", "hardly more"),
+        ("The viewer of Kubernetes reaches the manager.", "Kubernetes"),
         ("The viewer never reaches the manager.", "denial"),
         ("Bananas grow quickly during warm summers.", "words"),
         ("Which port?", "nothing but the question"),
@@ -196,6 +207,44 @@ def test_what_neither_evidence_nor_question_holds_is_not_shown(text: str, reason
     shown, why = vetted([text])
     assert shown == ""
     assert reason in (why or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("The viewer reaches the manager on port 20245/tcp.", ["20245/tcp"]),
+        ("The viewer reaches the manager on port 20,245.", ["20,245"]),
+        ("The viewer of JP1/Base reaches the manager.", ["JP1/Base"]),
+        ("Release a job with the jobfree command.", ["jobfree"]),
+        ("Use jobfree to release a job.", ["jobfree"]),
+        ("Release a job with qrelease --force.", ["--force"]),
+        ("To release a job use qrelease -r. The viewer reaches the manager on port 9.", ["9"]),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_number_or_name_that_neither_evidence_nor_question_holds_is_shown_and_marked(
+    text: str, marked: list[str], cut: bool
+) -> None:
+    vetting = vet(list(text) if cut else [text])
+    assert vetting.text == text
+    assert [text[one.start : one.end] for one in vetting.unsupported] == marked
+
+
+def test_an_untuned_model_may_say_one_such_thing_where_all_else_is_the_quote_s() -> None:
+    swapped = "The viewer reaches the manager on port 20245/tcp."
+    vetting = vet([swapped], close=True)
+    assert vetting.text == swapped
+    assert [swapped[one.start : one.end] for one in vetting.unsupported] == ["20245/tcp"]
+    for invented in (
+        "The viewer asks the manager on port 20245/tcp.",  # a word of its own besides
+        "The viewer reaches the manager.",  # nothing in the port's place
+        "The viewer reaches JP1/Base on port 20245/tcp.",  # two things
+    ):
+        assert vet([invented], close=True).text == ""
+
+
+def test_an_answer_with_more_marks_than_words_that_stand_is_not_shown() -> None:
+    assert vet(["Use port 1, 2, 3, 4 and 5."]).text == ""
 
 
 BY_THRESHOLD = "its end judgment rule is Judgment by threshold (AJS3 v12)."
