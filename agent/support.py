@@ -62,6 +62,8 @@ _QUALIFIERS_EN = frozenset(
 _QUALIFIERS_JA = re.compile(
     r"だけ|のみ|しか|以上|以下|以外|未満|より前|前に|後に|まで|場合|とき|必ず|すべて|全て|または|かつ|ない|ません|せず|不可|不要|禁止|ただし|除"
 )
+_SIGNS = re.compile(r"(?<!\S)[^\w\s\"'()\[\].,;:!?+-]+(?!\w)")
+_QUOTED = re.compile(r"[\"“「]([^\"”」]+)[\"”」]")
 _MUST = re.compile(r"\b(?:has|have|needs?|is required) to\b")
 _ASIDE = re.compile(r"\([^()]*\)|（[^（）]*）")
 _BULLET = re.compile(r"^\s*[-*•・]\s+")
@@ -165,6 +167,8 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
     whole = set(content(core))
     if not set(content(_VERSIONS.sub(" ", rest))) & whole - asked:
         return "nothing but the question or a version"
+    if not _signs(core) <= _signs(sentence) or not _quoted(sentence) <= _quoted(f"{core} {question}"):
+        return "signs or words in quotation marks that are others"
     lost = whole - set(said) - asked - _stood_in_for(core, rest, marked)
     if len(lost) > LEFT_OUT * len(whole) or lost & _names_and_numbers(core):
         return f"what it leaves out: {' '.join(sorted(lost))}"
@@ -328,8 +332,17 @@ def _stood_in_for(core: str, rest: str, marked: Sequence[Unheld]) -> set[str]:
 
 def _names_and_numbers(text: str) -> set[str]:
     """The words of names, numbers and capitalised values ("Registered day") in a text."""
-    named = (*identifiers(text), *_PROPER.findall(text), *re.findall(r"[\"“「]([^\"”」]+)[\"”」]", text))
+    named = (*identifiers(text), *_PROPER.findall(text), *_quoted(text))
     return {word for one in named for word in content(one)} | {word for word in content(text) if _FIGURE.search(word)}
+
+
+def _signs(text: str) -> set[str]:
+    """The signs that stand by themselves, as those of a syntax do ("/*", "&&", "%")."""
+    return set(_SIGNS.findall(narrow(text)))
+
+
+def _quoted(text: str) -> set[str]:
+    return {" ".join(found.lower().split()) for found in _QUOTED.findall(text)}
 
 
 def _qualifiers(text: str) -> frozenset[str]:

@@ -156,7 +156,12 @@ def without_lead(sentence: str, evidence: Sequence[Evidence], question: str) -> 
         heading = " ".join(one.heading[-1].split()) if one.heading else ""
         if heading and sentence.casefold().startswith(f"{heading.casefold()}: "):
             sentence = sentence[len(heading) + 2 :]
-    return _ITEM.sub("", sentence)
+    return without_mark(sentence)
+
+
+def without_mark(text: str) -> str:
+    """A text of one line without the mark of a list item before it; several items keep theirs."""
+    return text if "\n" in text.strip() else _ITEM.sub("", text)
 
 
 def _place(hit: Hit) -> str:
