@@ -10,18 +10,23 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.records import Answer, Citation, Event, EvidenceFound, Reading, Searching, Stepped, Wrote
+from agent.records import Answer, Citation, Event, EvidenceFound, Reading, Searching, Step, Stepped, Wrote
 from index.records import Hit
 
 Phase = Literal["waiting", "searching", "reading", "writing", "answered", "refused", "stopped", "failed", "lost"]
 RUNNING: frozenset[Phase] = frozenset({"waiting", "searching", "reading", "writing"})
 
+QUERY = 60  # characters of a query in the status
+SEEN = 180  # characters of a line of an observation
+
+_SEARCH = re.compile(r"search\[(.*)\]\Z", re.DOTALL)
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
 @dataclass
 class TurnState:
-    """A turn as it is now. `text` is what the model has written so far; `done` of `total` prompt tokens were read."""
+    """A turn as it is now. `text` is what the model has written so far; `done` of `total` prompt tokens were read.
+    `steps` are those of the search loop, `query` what it searches for after the first search found too little."""
 
     turn_id: int
     conversation_id: int
@@ -34,6 +39,8 @@ class TurnState:
     answer: Answer | None = None
     error: str = ""
     references: list[str] = field(default_factory=list)
+    steps: tuple[Step, ...] = ()
+    query: str = ""
 
     @property
     def running(self) -> bool:
@@ -43,8 +50,8 @@ class TurnState:
     def apply(self, event: Event) -> None:
         """Take in what the agent reports."""
         match event:
-            case Searching():
-                self.phase = "searching"
+            case Searching(query):
+                self.phase, self.query = "searching", query if self.steps else ""
             case EvidenceFound(citations):
                 self.citations = citations
             case Reading(done, total):
@@ -52,14 +59,15 @@ class TurnState:
             case Wrote(text):
                 self.phase = "writing"
                 self.text += text
-            case Stepped():
-                pass
+            case Stepped(step):
+                self.steps = (*self.steps, step)
 
     def finish(self, answer: Answer) -> None:
         """The answer is complete (or was stopped, or is a refusal)."""
         self.answer = answer
         self.citations = answer.citations
         self.text = answer.text
+        self.steps = answer.steps
         self.phase = "stopped" if answer.cancelled else "refused" if answer.abstained else "answered"
 
     def fail(self, sentence: str) -> None:
@@ -70,6 +78,8 @@ class TurnState:
         """The text key of the phase in words, and its values."""
         if self.phase == "reading":
             return "ask.phase_reading", {"done": self.done, "total": self.total}
+        if self.phase == "searching" and self.query:
+            return "ask.phase_searching_for", {"query": clipped(self.query, QUERY)}
         return f"ask.phase_{self.phase}", {}
 
     @property
@@ -78,6 +88,27 @@ class TurnState:
         if self.answer is not None and not self.answer.phrased:
             return ""
         return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStep:
+    """A step for the reader: the thought, what was searched for ("" for the step that answers), and the lines seen."""
+
+    thought: str
+    query: str
+    seen: tuple[str, ...]
+
+
+def shown_step(step: Step) -> ShownStep:
+    """A step of the search loop as the window shows it; long lines are cut."""
+    found = _SEARCH.match(step.action)
+    seen = tuple(clipped(line, SEEN) for line in step.observation.splitlines() if line.strip())
+    return ShownStep(step.thought, found[1] if found else "", seen)
+
+
+def clipped(text: str, most: int) -> str:
+    """Text of at most `most` characters, with an ellipsis where it was cut."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def citation_of(hit: Hit) -> Citation:

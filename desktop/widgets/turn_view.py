@@ -16,6 +16,7 @@ from desktop.view_models.turns import TurnState, answer_html, citation_of, refer
 from desktop.widgets.controls import IconButton, Picture, Words, panel
 from desktop.widgets.evidence_card import EvidenceCard
 from desktop.widgets.reading_text import FlowText
+from desktop.widgets.steps_view import StepsView
 
 TICK_MS = 80
 NEAREST = 4
@@ -50,6 +51,9 @@ class TurnView(QFrame):
         layout.addWidget(self._refusal())
         layout.addWidget(self._failure())
         layout.addWidget(self._actions())
+        self.steps = StepsView(look)
+        self.steps.hide()
+        layout.addWidget(self.steps)
         look.texts.changed.connect(self._retranslate)
         look.theme.changed.connect(self._recolour)
         if state.text:
@@ -169,7 +173,8 @@ class TurnView(QFrame):
         self.again_button = IconButton(
             self._look, "ask.again", "again", lambda: self.ask_again.emit(self.state.question)
         )
-        for button in (self.copy_button, self.copy_references_button, self.again_button):
+        self.steps_button = IconButton(self._look, "ask.show_steps", "steps", self._toggle_steps)
+        for button in (self.copy_button, self.copy_references_button, self.again_button, self.steps_button):
             row.addWidget(button)
         row.addStretch(1)
         self._facts = QLabel()
@@ -211,8 +216,16 @@ class TurnView(QFrame):
             self._failure_text.setText(self.state.error)
             self._failure_frame.show()
         self.copy_references_button.setVisible(bool(self.state.citations))
+        self.steps_button.setVisible(bool(self.state.steps))
+        self.steps.show_steps(self.state.steps)
         self._action_row.show()
         self._retranslate()
+
+    def _toggle_steps(self) -> None:
+        """Show how the answer came about, or put it away again."""
+        shown = self.steps.isHidden()
+        self.steps.setVisible(shown)
+        self.steps_button.show_as("ask.hide_steps" if shown else "ask.show_steps", "steps")
 
     def _recolour(self) -> None:
         self._show_wording()

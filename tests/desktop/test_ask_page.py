@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, Wrote
+from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, Step, Stepped, Wrote
 from desktop.looking import Page
+from desktop.view_models.turns import TurnState
 from desktop.widgets.evidence_card import EvidenceCard
 from desktop.window import Window
 from index.records import Scope, Section
@@ -41,6 +42,30 @@ def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window:
     assert source.isVisible()
     assert source.heading.text() == "Ports of the manager"
     assert source.body.document().firstBlock().isValid()
+
+
+def test_the_steps_can_be_looked_at_and_put_away(window: Window, qtbot: QtBot) -> None:
+    ask(window, qtbot, QUESTION)
+    turn = window.ask.turns[0]
+    assert turn.steps.isHidden()
+    qtbot.mouseClick(turn.steps_button, Qt.MouseButton.LeftButton)
+    assert turn.steps.isVisible()
+    shown = [label.text() for label in turn.steps.findChildren(QLabel)]
+    assert f"Searched for: {QUESTION}" in shown
+    assert any("24680/tcp" in text for text in shown)
+    qtbot.mouseClick(turn.steps_button, Qt.MouseButton.LeftButton)
+    assert turn.steps.isHidden()
+
+
+def test_a_search_that_found_too_little_is_said_to_go_on_in_other_words() -> None:
+    state = TurnState(1, 1, "q")
+    state.apply(Searching("q"))
+    assert state.status() == ("ask.phase_searching", {})
+    state.apply(Stepped(Step("I look.", "search[q]", "Nothing found.")))
+    state.apply(Searching("other words " * 10))
+    key, values = state.status()
+    assert key == "ask.phase_searching_for"
+    assert str(values["query"]).endswith("…")
 
 
 def test_a_misspelt_name_is_offered_as_it_was_meant_and_asked_with_a_click(window: Window, qtbot: QtBot) -> None:
