@@ -20,6 +20,7 @@ class StepsView(QFrame):
         super().__init__()
         self._look = look
         self._steps: tuple[ShownStep, ...] = ()
+        self._refused = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         frame, self._inside = panel("steps", margin=14, spacing=10)
@@ -27,9 +28,9 @@ class StepsView(QFrame):
         self._rows: list[QWidget] = []
         look.texts.changed.connect(self._fill)
 
-    def show_steps(self, steps: Sequence[Step]) -> None:
-        """Show these steps from now on."""
-        self._steps = tuple(shown_step(step) for step in steps)
+    def show_steps(self, steps: Sequence[Step], *, refused: bool) -> None:
+        """Show these steps from now on; `refused` says what the last of them came to."""
+        self._steps, self._refused = tuple(shown_step(step) for step in steps), refused
         self._fill()
 
     def _fill(self) -> None:
@@ -62,7 +63,7 @@ class StepsView(QFrame):
             searched.say("ask.step_searched", query=step.query)
             column.addWidget(searched)
         else:
-            column.addWidget(Words(self._look, "ask.step_answered"))
+            column.addWidget(Words(self._look, "ask.step_refused" if self._refused else "ask.step_answered"))
         for line in step.seen:
             seen = _plain(line)
             seen.setProperty("role", "quiet")

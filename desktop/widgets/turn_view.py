@@ -217,7 +217,7 @@ class TurnView(QFrame):
             self._failure_frame.show()
         self.copy_references_button.setVisible(bool(self.state.citations))
         self.steps_button.setVisible(bool(self.state.steps))
-        self.steps.show_steps(self.state.steps)
+        self.steps.show_steps(self.state.steps, refused=self.state.phase == "refused")
         self._action_row.show()
         self._retranslate()
 
