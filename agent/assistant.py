@@ -16,10 +16,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import prompts, wording
-from agent.errors import NOT_WORDED, EngineStopped, QuestionUnusable
+from agent.errors import NOT_WORDED, QuestionUnusable
 from agent.extractor import MOST
 from agent.loop import Found, citation, look
 from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
+from agent.rendering import render
 from index.analyzer import query_language
 from index.records import Scope
 
@@ -34,19 +35,29 @@ LONGEST_ANSWER = 96  # tokens
 READ_BY_MODEL = 450  # characters of evidence: on two cores the starter reads about 250 tokens a second
 NEAREST = 3  # hits that a refusal offers
 NO_MODEL = "none"
+READY_POLL = 0.02  # seconds between looks at whether the engine is ready
 
 
 class Assistant:
     """Answers questions from one library, with the engine's words where there is one.
 
     Whether the model was tuned on the prompt format is what its file says; `tuned` overrules it. The caller owns
-    library and engine. One question at a time.
+    library and engine; the engine may be starting on another thread, which `ready` then tells, so that a question can
+    be taken back while its evidence stands and the model is still being loaded. One question at a time.
     """
 
-    def __init__(self, library: Library, engine: Engine | None, *, tuned: bool | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        engine: Engine | None,
+        *,
+        tuned: bool | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.library = library
         self.engine = engine
         self._tuned = tuned
+        self._ready = ready
 
     def tuned(self) -> bool:
         """Whether the model knows the format: one that does not is shown worked examples, reads the best evidence
@@ -58,7 +69,8 @@ class Assistant:
     def warm(self) -> None:
         """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it."""
         if self.engine is not None:
-            self.engine.warm(self.engine.chat(prompts.fixed_part(examples=not self.tuned()), open_assistant=False))
+            fixed = prompts.fixed_part(examples=not self.tuned())
+            self.engine.warm(render(self.engine, fixed, open_assistant=False))
 
     def ask(
         self,
@@ -71,9 +83,9 @@ class Assistant:
     ) -> Answer:
         """Answer a question, or say that the manuals do not tell. `scope` keeps every search to some manuals.
 
-        A cancelled question returns with what there is and `cancelled`. An engine that stops, or can't start again,
-        costs the wording, not the answer. Raises QuestionUnusable for an empty question or one above 4,000 characters,
-        and ModelUnreadable or ModelTooLarge from an engine that was not started before and can't be.
+        A cancelled question returns with what there is and `cancelled`. An engine that can't be started, refuses the
+        prompt or stops costs the wording, not the answer, whose `problem` then says what happened. Raises
+        QuestionUnusable for an empty question or one above 4,000 characters.
         """
         started = time.perf_counter()
         check(question)
@@ -88,24 +100,43 @@ class Assistant:
             cancelled=cancelled,
             started=started,
         )
-        info = self._info()
-        answer = _plain(question, found, info.name if info else NO_MODEL)
-        if found.enough and not found.cancelled and info and answer.language in info.languages:
-            answer = self._worded(answer, found, on_event, cancelled, started)
-        elif answer.text:
+        answer = _plain(question, found)
+        if answer.text and not found.enough:
             on_event(Wrote(answer.text))
+        if not answer.cancelled:
+            answer = self._with_model(answer, found, on_event, cancelled, started)
         if answer.text:
             on_event(Stepped(answer.steps[-1]))
         if answer.abstained and not answer.cancelled:
             answer = replace(answer, suggestion=self.library.suggest(question) or "")
         return replace(answer, seconds=replace(answer.seconds, total=time.perf_counter() - started))
 
-    def _info(self) -> ModelInfo | None:
-        """What the engine runs; None without one, or if it stopped while starting."""
-        try:
-            return self.engine.info if self.engine is not None else None
-        except EngineStopped:
-            return None
+    def _with_model(
+        self,
+        answer: Answer,
+        found: Found,
+        on_event: Callable[[Event], None],
+        cancelled: Callable[[], bool],
+        started: float,
+    ) -> Answer:
+        """The answer with the model's name and, if the evidence suffices and it writes the language, in its words."""
+        info: ModelInfo | None = None
+        while not self._ready() and not cancelled():
+            time.sleep(READY_POLL)
+        if self.engine is not None and self._ready():
+            try:
+                info = self.engine.info
+                answer = replace(answer, model=info.name)
+            except NOT_WORDED as error:
+                log.warning("no model: %s", error)
+                answer = replace(answer, problem=str(error))
+        elif self.engine is not None:
+            answer = replace(answer, cancelled=True)
+        if found.enough and info and answer.language in info.languages:
+            return self._worded(answer, found, on_event, cancelled, started)
+        if found.enough:
+            on_event(Wrote(answer.text))
+        return answer
 
     def _worded(
         self,
@@ -132,7 +163,7 @@ class Assistant:
             vetting.feed(piece)
 
         try:
-            prompt = self.engine.chat(self._messages(answer, found, evidence))
+            prompt = render(self.engine, self._messages(answer, found, evidence))
             written = self.engine.generate(
                 prompt + prompts.opening("answer", prompts.THOUGHTS[answer.language]["answer"]),
                 max_tokens=LONGEST_ANSWER,
@@ -143,6 +174,7 @@ class Assistant:
             )
         except NOT_WORDED as error:  # sentences that were shown before stay
             log.warning("not worded to the end: %s", error)
+            answer = replace(answer, problem=str(error))
             vetting.finish(complete=False)
         else:
             answer = _with_cost(answer, written, cancelled=written.cancelled and not vetting.ended)
@@ -176,7 +208,7 @@ def check(question: str) -> None:
         )
 
 
-def _plain(question: str, found: Found, model: str) -> Answer:
+def _plain(question: str, found: Found) -> Answer:
     """The answer without a model: the evidence itself, or the refusal; nothing, if cancelled before either."""
     language = query_language(question)
     evidence = found.extraction.evidence if found.enough else ()
@@ -191,7 +223,7 @@ def _plain(question: str, found: Found, model: str) -> Answer:
         nearest=nearest,
         seconds=Seconds(found.search_seconds, found.extract_seconds, found.evidence_seconds),
         tokens=found.tokens,
-        model=model,
+        model=NO_MODEL,
         cancelled=found.cancelled,
     )
     if found.enough:

@@ -25,7 +25,11 @@ class PromptTooLong(TebikiError):
     """A prompt has more tokens than the model's context holds; the figures are in the message."""
 
 
-NOT_WORDED = (EngineStopped, PromptTooLong, ModelUnreadable, ModelTooLarge)
+class PromptRefused(TebikiError):
+    """A model's chat template refuses what it is given to render, or is not valid."""
+
+
+NOT_WORDED = (EngineStopped, PromptTooLong, PromptRefused, ModelUnreadable, ModelTooLarge)
 """What may befall a model at work, restarts included: it costs a question the model's words, not the answer."""
 
 

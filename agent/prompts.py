@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.records import Evidence, Step
+from index.analyzer import query_language
 from index.records import Language
 
 FORMAT = "react-1"
@@ -59,19 +60,39 @@ THOUGHTS: dict[Language, dict[str, str]] = {
 }
 """The thoughts that the loop writes itself; a tuned model was trained on the same ones."""
 
-EXAMPLES = (
-    (
-        "How long are log files kept?",
-        "[1] Log settings (Name | Default | Meaning): KeepDays | 30 | Days after which log files are deleted.",
-        "Log files are kept for 30 days by default (KeepDays).",
+EXAMPLES: dict[Language, tuple[tuple[str, str, str], ...]] = {
+    "en": (
+        (
+            "How long are log files kept?",
+            "[1] Log settings (Name | Default | Meaning): KeepDays | 30 | Days after which log files are deleted.",
+            "Log files are kept for 30 days by default (KeepDays).",
+        ),
+        (
+            "What does the state Paused mean?",
+            "[1] Job states: A paused job keeps its place in the queue but is not started.",
+            "A paused job keeps its place in the queue but is not started.",
+        ),
     ),
-    (
-        "What does the state Paused mean?",
-        "[1] Job states: A paused job keeps its place in the queue but is not started.",
-        "A paused job keeps its place in the queue but is not started.",
+    "ja": (
+        (
+            "ログファイルは何日残る？",
+            "[1] ログの設定 (名称 | 既定値 | 意味): KeepDays | 30 | ログファイルを削除するまでの日数。",
+            "ログファイルは既定では30日で削除されます（KeepDays）。",
+        ),
+        (
+            "キューが動いているか見るコマンドは？",
+            "[1] qstat: qstatコマンドは、キューの状態を表示します。",
+            "qstatコマンドで、キューの状態を表示できます。",
+        ),
+        (
+            "ジョブが一時停止になった、どうなる？",
+            "[1] ジョブの状態: 一時停止中のジョブは、キュー内の順番を保ちますが、開始されません。",
+            "一時停止中のジョブは、キュー内の順番を保ちますが、開始されません。",
+        ),
     ),
-)
-"""Question, observation and answer of the worked examples: of no product, one table row and one sentence."""
+}
+"""Question, observation and answer of the worked examples: of no product, table rows and sentences. In the question's
+language: after English ones Gemma-3-270M answered Japanese questions with the English examples themselves."""
 
 NOTHING: dict[Language, str] = {"en": "Nothing found.", "ja": "何も見つかりません。"}
 
@@ -96,11 +117,12 @@ _ACTION = re.compile(
 )
 
 
-def fixed_part(*, examples: bool) -> list[Message]:
-    """The messages with which every prompt begins, with worked examples or without; their KV cache is kept."""
+def fixed_part(*, examples: bool, language: Language = "en") -> list[Message]:
+    """The messages with which every prompt begins, with worked examples in a language or without; their KV cache is
+    kept."""
     messages = [("system", SYSTEM)]
-    for question, seen, answer in EXAMPLES if examples else ():
-        thoughts = THOUGHTS["en"]
+    for question, seen, answer in EXAMPLES[language] if examples else ():
+        thoughts = THOUGHTS[language]
         step = Step(thoughts["search"], action("search", question), seen)
         messages += _turns(question, [step, Step(thoughts["answer"], action("answer", answer), "")])
     return messages
@@ -108,7 +130,8 @@ def fixed_part(*, examples: bool) -> list[Message]:
 
 def transcript(question: str, steps: Sequence[Step] = (), *, examples: bool) -> list[Message]:
     """The conversation up to now: fixed part, question, and one assistant and one user turn for each step."""
-    return [*fixed_part(examples=examples), *_turns(question, steps)]
+    fixed = fixed_part(examples=examples, language=query_language(question))
+    return [*fixed, *_turns(question, steps)]
 
 
 def _turns(question: str, steps: Sequence[Step]) -> list[Message]:

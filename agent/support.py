@@ -51,7 +51,7 @@ _PROPER = re.compile(r"(?<=[a-z,;] )[A-Z][A-Za-z0-9/_-]+")
 _NEGATION_EN = re.compile(
     r"\b(?:not|never|no|cannot|can't|don't|doesn't|isn't|without|unable|neither|nor)\b", re.IGNORECASE
 )
-_NEGATION_JA = re.compile(r"ない|なく|ません|せず|ずに|不可|不要|禁止|未だ|まだ|以外|除[きくい]")
+_NEGATION_JA = re.compile(r"ない|なく|なし|無し|ません|せず|ずに|不可|不要|禁止|未だ|まだ|以外|除[きくい]")
 _MIXED_PAIR = re.compile(r"[ぁ-ゖ][^ぁ-ゖ]|[^ぁ-ゖ][ぁ-ゖ]")
 
 # Words on which a statement turns, though no search is made by them
@@ -60,9 +60,9 @@ _QUALIFIERS_EN = frozenset(
     other should than then unless until when while without before after more less most least""".split()  # noqa: SIM905 - as in agent.terms
 )
 _QUALIFIERS_JA = re.compile(
-    r"だけ|のみ|しか|以上|以下|以外|未満|より前|前に|後に|まで|場合|とき|必ず|すべて|全て|または|かつ|ない|ません|せず|不可|不要|禁止|ただし|除"
+    r"だけ|のみ|しか|以上|以下|以外|未満|より前|前に|後に|まで|場合|とき|必ず|すべて|全て|または|かつ|ない|なし|無し|ません|せず|不可|不要|禁止|ただし|除"
 )
-_SIGNS = re.compile(r"(?<!\S)[^\w\s\"'()\[\].,;:!?+-]+(?!\w)")
+_SIGNS = re.compile(r"(?<!\S)[/*<>=&|{}\\$%#@~^]+(?!\w)")
 _QUOTED = re.compile(r"[\"“「]([^\"”」]+)[\"”」]")
 _MUST = re.compile(r"\b(?:has|have|needs?|is required) to\b")
 _ASIDE = re.compile(r"\([^()]*\)|（[^（）]*）")
@@ -73,6 +73,7 @@ _VERSIONS = re.compile(r"(?:[A-Za-z]\w* ?)?(?<![A-Za-z0-9])v\d+(?:\.\d+)*(?![A-Z
 _BREAKS_OFF = re.compile(r"(?:[-–:：|(\[（「,、]|\b(?:a|an|the|is|are|of|to|and|or|with|for|in|on|by|be))\s*[.。]?$")
 _POINTS_BACK = re.compile(r"^(?:This|That|These|Those|It|They)\b|^(?:これ|それ|この|その)")
 _SPEAKS = re.compile(r"\b(?:I|we|my|our)\b|私")
+_ENDS_JA = re.compile(r"[ぁ-ゖ。．.！？!?)）」』]$")
 _FIGURE = re.compile(r"(?<![A-Za-z])\d")
 _NO_FIGURE = re.compile(r"\b(?:when|default)\b", re.IGNORECASE)
 _LETTERS = re.compile(r"[a-z]+")
@@ -143,7 +144,10 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
     """
     if CELL.strip() in sentence or ": - " in sentence:
         return "a copy of the layout"
-    if _BREAKS_OFF.search(sentence):
+    japanese = query_language(evidence.quote) == "ja"
+    if japanese and query_language(sentence) != "ja":
+        return "another language than the quote's"
+    if _BREAKS_OFF.search(sentence) or (japanese and not _ENDS_JA.search(sentence)):
         return "it breaks off"
     if _POINTS_BACK.search(sentence):
         return "it begins by pointing at what is not said"
@@ -165,9 +169,11 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
         return f"words of its own: {' '.join(sorted(own))}"
     core = _core(piece, said, question)
     whole = set(content(core))
-    if not set(content(_VERSIONS.sub(" ", rest))) & whole - asked:
+    if not whole or not set(content(_VERSIONS.sub(" ", rest))) & whole - asked:
         return "nothing but the question or a version"
-    if not _signs(core) <= _signs(sentence) or not _quoted(sentence) <= _quoted(f"{core} {question}"):
+    if japanese and content(core)[-1] not in {*said, *(word for one in marked for word in content(one.text))}:
+        return "what is said of it"  # the predicate, which in Japanese comes last
+    if not _signs(core) <= _signs(sentence) or not _quoted(sentence) <= _quoted(f"{piece} {question}"):
         return "signs or words in quotation marks that are others"
     lost = whole - set(said) - asked - _stood_in_for(core, rest, marked)
     if len(lost) > LEFT_OUT * len(whole) or lost & _names_and_numbers(core):
@@ -303,18 +309,22 @@ def _states_figure(sentence: str) -> bool:
 
 
 def _core(piece: str, said: Sequence[str], question: str) -> str:
-    """What of a quote's sentence or row must be said again: not what stands in brackets, no cell of a row that is not
-    said for the better part, and not the version that it begins with, unless the question names one."""
+    """What of a quote's sentence or row must be said again: not what stands in brackets, no cell of a row of which
+    nothing is said, and not the version that it begins with, unless the question names one."""
     bare = _BULLET.sub("", piece)
     if not _VERSION.search(question):
         bare = _SCOPE.sub("", bare)
-    cells = _ASIDE.sub(" ", bare).split(CELL)
-    return " ".join(cell for cell in cells if len(cells) == 1 or _said_of(cell, said))
+    return " ".join(_said_cells(_ASIDE.sub(" ", bare).split(CELL), said, question))
 
 
-def _said_of(cell: str, said: Sequence[str]) -> bool:
-    words = set(content(cell))
-    return len(words & set(said)) > len(words) / 2
+def _said_cells(cells: Sequence[str], said: Sequence[str], question: str) -> list[str]:
+    """The cells of a row that are said for the better part, and those that something is taken from besides."""
+    if len(cells) == 1:
+        return list(cells)
+    words = [set(content(cell)) for cell in cells]
+    most = [len(one & set(said)) > len(one) / 2 for one in words]
+    told = set(content(question)).union(*(one for one, mostly in zip(words, most, strict=True) if mostly))
+    return [cell for cell, one, mostly in zip(cells, words, most, strict=True) if mostly or one & set(said) - told]
 
 
 def _stood_in_for(core: str, rest: str, marked: Sequence[Unheld]) -> set[str]:
@@ -332,7 +342,7 @@ def _stood_in_for(core: str, rest: str, marked: Sequence[Unheld]) -> set[str]:
 
 def _names_and_numbers(text: str) -> set[str]:
     """The words of names, numbers and capitalised values ("Registered day") in a text."""
-    named = (*identifiers(text), *_PROPER.findall(text), *_quoted(text))
+    named = (*(one.text for one in _names(text)), *_PROPER.findall(text), *_quoted(text))
     return {word for one in named for word in content(one)} | {word for word in content(text) if _FIGURE.search(word)}
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent import prompts
 from agent.records import Evidence, Step
+from index.records import Language
 
 QUESTION = "Which port does the event service use?"
 
@@ -69,10 +70,17 @@ def test_the_fixed_part_comes_first_and_does_not_depend_on_the_question() -> Non
         assert prompts.transcript("Another?", [], examples=examples)[: len(fixed)] == fixed
 
 
-def test_the_examples_are_turns_of_the_same_format() -> None:
-    turns = [text for role, text in prompts.fixed_part(examples=True) if role == "assistant"]
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_examples_are_turns_of_the_same_format(language: Language) -> None:
+    turns = [text for role, text in prompts.fixed_part(examples=True, language=language) if role == "assistant"]
     parsed = [prompts.parse_turn(text) for text in turns]
-    assert [kind for turn in parsed if turn for _, kind, _ in [turn]] == ["search", "answer"] * len(prompts.EXAMPLES)
+    kinds = [kind for turn in parsed if turn for _, kind, _ in [turn]]
+    assert kinds == ["search", "answer"] * len(prompts.EXAMPLES[language])
+
+
+def test_a_japanese_question_comes_after_japanese_examples() -> None:
+    fixed = prompts.fixed_part(examples=True, language="ja")
+    assert prompts.transcript("ポートは？", [searched()], examples=True)[: len(fixed)] == fixed
 
 
 def test_a_quote_can_not_begin_a_turn_or_an_action_of_its_own() -> None:
