@@ -1,9 +1,10 @@
 """The search loop: question in, evidence out, in at most three searches.
 
-The first search is always the question itself (made whole from the conversation where it leans on it); if the gate
-finds the evidence too thin, the loop looks again by identifiers, by content words, or by words that the model proposes.
-What comes out says what was searched, what was found, and whether it suffices. It knows nothing of how the answer is
-worded.
+The first search is always the question itself (made whole from the conversation where it leans on it). If the gate
+finds the evidence too thin, a tuned model proposes the next query (react.py), and where none is or has one, the rules
+do (rewriting.py); each is made only if it changes the search, and one that finds what was found before is not read
+again. What comes out says what was searched, what was found, and whether it suffices. It knows nothing of how the
+answer is worded.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import prompts
-from agent.errors import NOT_WORDED
 from agent.extractor import extract
 from agent.follow_up import made_whole, own_words
+from agent.react import ModelTurns
 from agent.records import Citation, Event, Evidence, EvidenceFound, Extraction, Searching, Step, Stepped, Tokens, Turn
+from agent.rewriting import rewrites
+from agent.slots import kin
 from agent.sufficiency import ENOUGH
-from agent.terms import content_words, identifiers, terms
+from agent.terms import terms
 from index.analyzer import query_language, tokens
 from index.records import Hit, Scope
 
@@ -33,8 +36,9 @@ TOP = 10  # hits of a search
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the loop brings back. `hits` are the first search's; `seconds` of searching, of extracting, and since the
-    start when evidence was there (0: never); `tokens` of the queries that the model wrote."""
+    """What the loop brings back. `asked` is the question as the evidence was judged by it: whole, and as it was
+    probably spelt. `hits` are the first search's; `seconds` of searching, of extracting, and since the start when
+    evidence was there (0: never); `tokens` of the turns that the model wrote."""
 
     asked: str
     hits: tuple[Hit, ...]
@@ -50,6 +54,15 @@ class Found:
     def enough(self) -> bool:
         """Whether the evidence suffices for an answer."""
         return bool(self.extraction.evidence) and self.extraction.sufficiency >= ENOUGH
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A search to make: why, for what, and the question by which what it finds is judged."""
+
+    thought: str
+    query: str
+    asked: str
 
 
 def look(
@@ -68,49 +81,100 @@ def look(
 
     Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `scope` keeps each search
     to some manuals; `tuned` says whether the engine's model may be asked for a query. `started` is the
-    `time.perf_counter()` at which the question was put.
+    `time.perf_counter()` at which the question was put. Cancelled, it returns with what it has.
     """
     asked = made_whole(question, history)
-    language = query_language(question)
-    found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
-    seen: set[frozenset[str]] = set()
-    writer = _QueryWriter(engine, question, tuned, cancelled)
-    for query in _queries(asked, writer):
+    search = _Search(library, question, asked, scope, on_event, started)
+    model = ModelTurns(engine, asked, tuned, cancelled)
+    for query in _queries(search, model):
         if cancelled():
-            return replace(found, cancelled=True, tokens=writer.tokens)
-        words = terms(query)
-        if not words or words in seen:
-            continue
-        seen.add(words)
-        on_event(Searching(query))
+            break
+        search.make(query)
+        if search.found.enough or len(search.found.steps) == SEARCHES:
+            return replace(search.found, tokens=model.tokens)
+    return replace(search.found, tokens=model.tokens, cancelled=cancelled())
+
+
+class _Search:
+    """The searches of one question, and what they found so far."""
+
+    def __init__(
+        self,
+        library: Library,
+        question: str,
+        asked: str,
+        scope: Scope | None,
+        on_event: Callable[[Event], None],
+        started: float,
+    ) -> None:
+        self.library = library
+        self._own = own_words(question) if asked != question else frozenset()
+        self._scope = scope
+        self._on_event = on_event
+        self._started = started
+        self._read: set[tuple[str, tuple[int, ...]]] = set()
+        self.searched: set[tuple[str, frozenset[str]]] = set()
+        self.found = Found(asked, (), Extraction((), 0.0), (), 0.0, 0.0, 0.0, Tokens())
+
+    def is_new(self, query: _Query) -> bool:
+        """Whether it asks for something that was not searched for before."""
+        words = terms(query.query)
+        return bool(words) and (query.asked, words) not in self.searched
+
+    def make(self, query: _Query) -> None:
+        """Search, and keep the evidence if it is better than what there was."""
+        self.searched.add((query.asked, terms(query.query)))
+        self._on_event(Searching(query.query))
+        language = query_language(query.asked)
         before = time.perf_counter()
-        hits = tuple(library.search(query, TOP, scope=scope))
+        hits = tuple(self.library.search(query.query, TOP, scope=self._scope))
         between = time.perf_counter()
-        extraction = extract(asked, hits, language=language)
-        if asked != question and not _tells_of(question, extraction.evidence):
-            extraction = replace(extraction, sufficiency=0.0)
+        extraction = self._extracted(query, hits)
         after = time.perf_counter()
-        better = extraction if extraction.sufficiency > found.extraction.sufficiency else found.extraction
         step = Step(
-            prompts.THOUGHTS[language]["again" if found.steps else "search"],
-            prompts.action("search", query),
+            query.thought,
+            prompts.action("search", query.query),
             prompts.observation(extraction.evidence, language),
         )
-        found = replace(
+        found = self.found
+        if extraction.sufficiency > found.extraction.sufficiency:
+            found = replace(found, extraction=extraction, asked=query.asked)
+        self.found = replace(
             found,
             hits=found.hits or hits,
-            extraction=better,
             steps=(*found.steps, step),
             search_seconds=found.search_seconds + between - before,
             extract_seconds=found.extract_seconds + after - between,
-            evidence_seconds=after - started if extraction.sufficiency >= ENOUGH else 0.0,
+            evidence_seconds=after - self._started if extraction.sufficiency >= ENOUGH else 0.0,
         )
-        if found.enough:
-            on_event(EvidenceFound(tuple(citation(one) for one in found.extraction.evidence)))
-        on_event(Stepped(step))
-        if found.enough or len(found.steps) == SEARCHES:
-            break
-    return replace(found, tokens=writer.tokens)
+        if self.found.enough:
+            self._on_event(EvidenceFound(tuple(citation(one) for one in self.found.extraction.evidence)))
+        self._on_event(Stepped(step))
+
+    def _extracted(self, query: _Query, hits: Sequence[Hit]) -> Extraction:
+        ids = query.asked, tuple(hit.passage.id for hit in hits)
+        if ids in self._read:
+            return Extraction((), 0.0)  # the same again: it did not suffice before
+        self._read.add(ids)
+        extraction = extract(query.asked, hits, language=query_language(query.asked))
+        if self._own and not _tells_of(self._own, extraction.evidence):
+            return replace(extraction, sufficiency=0.0)
+        return extraction
+
+
+def _queries(search: _Search, model: ModelTurns) -> Iterator[_Query]:
+    """The question; what a tuned model would search for; the rules' rewrites. Only such as change the search."""
+    asked = search.found.asked
+    thoughts = prompts.THOUGHTS[query_language(asked)]
+    first = _Query(thoughts["search"], asked, asked)
+    if search.is_new(first):
+        yield first
+    while proposal := model.propose(search.found.steps, {words for _, words in search.searched}):
+        yield _Query(proposal.thought, proposal.query, asked)
+    for rewrite in rewrites(search.library, asked, search.found.hits):
+        query = _Query(thoughts["again"], rewrite.query, rewrite.asked)
+        if search.is_new(query):
+            yield query
 
 
 def citation(evidence: Evidence) -> Citation:
@@ -128,60 +192,11 @@ def citation(evidence: Evidence) -> Citation:
     )
 
 
-def _tells_of(question: str, evidence: Sequence[Evidence]) -> bool:
-    """Whether evidence holds more than half of what a follow-up itself asks for.
+def _tells_of(own: frozenset[str], evidence: Sequence[Evidence]) -> bool:
+    """Whether evidence holds more than half of what a follow-up itself asks for, by these names or wider ones.
 
-    The words that it was completed with may bring evidence that is all about the question before: "And in Zabbix?".
+    The words that it was made whole with may bring evidence that is all about the question before: "And in Zabbix?".
     """
-    own = own_words(question)
     seen = {word for one in evidence for word in tokens(" ".join((*one.heading, one.context, one.quote)))}
-    return not own or len(own & seen) > len(own) / 2
-
-
-def _queries(asked: str, writer: _QueryWriter) -> Iterator[str]:
-    """The question; its identifiers alone; its content words; what the model would search for. Repeats included."""
-    yield asked
-    names = identifiers(asked)
-    if names:
-        yield " ".join(names)
-    yield content_words(asked)
-    if (query := writer.write()) is not None:
-        yield query
-
-
-class _QueryWriter:
-    """Asks a tuned model that writes the question's language for another query; grammar keeps it to one line.
-
-    An untuned one is not asked: the starter needs 0.7 s for a query that found nothing more in any question tried.
-    """
-
-    def __init__(
-        self, engine: Engine | None, question: str, tuned: Callable[[], bool], cancelled: Callable[[], bool]
-    ) -> None:
-        self._engine = engine
-        self._question = question
-        self._tuned = tuned
-        self._cancelled = cancelled
-        self.tokens = Tokens()
-
-    def write(self) -> str | None:
-        """A query, or None where no model can write one."""
-        language = query_language(self._question)
-        thoughts = prompts.THOUGHTS[language]
-        search = prompts.action("search", self._question)
-        empty = Step(thoughts["search"], search, prompts.NOTHING[language])
-        try:
-            if self._engine is None or not self._tuned() or language not in self._engine.info.languages:
-                return None
-            written = self._engine.generate(
-                self._engine.chat(prompts.transcript(self._question, [empty], examples=False))
-                + prompts.opening("search", thoughts["again"]),
-                max_tokens=24,
-                stop=prompts.STOP,
-                grammar=prompts.GRAMMAR_QUERY,
-                cancelled=self._cancelled,
-            )
-        except NOT_WORDED:
-            return None
-        self.tokens = Tokens(written.prompt_tokens, written.reused_tokens, written.generated_tokens)
-        return prompts.after_opening(written.text) or None
+    held = [word for word in own if word in seen or kin(word) in seen]
+    return len(held) > len(own) / 2

@@ -15,12 +15,12 @@ from agent.terms import is_identifier
 from index.analyzer import normalise, query_language, tokens
 
 _UNIX = ("unix", "linux", "aix", "solaris", "hp-ux", "bsd", "freebsd", "ubuntu", "debian", "rhel", "centos", "suse")
-_PLATFORM = re.compile(
+PLATFORM = re.compile(
     rf"(?<![A-Za-z0-9_-])(?:windows(?: server)?(?: \d+)?|mac(?:os)?(?: x)?|{'|'.join(_UNIX)}|z/os|openvms|android|ios)"
     r"(?![A-Za-z0-9_-])",
     re.IGNORECASE,
 )
-_VERSION = re.compile(
+VERSION = re.compile(
     r"(?<![\w.-])(?:(?:version|ver\.?|v|バージョン) ?\d+(?:[.-]\d+)*|\d+\.\d+(?:\.\d+)*|\d\d-\d\d)(?![A-Za-z0-9_-])",
     re.IGNORECASE,
 )
@@ -54,10 +54,9 @@ _OPPOSITES_JA = (
 )
 
 
-def kin(word: str) -> frozenset[str]:
-    """The name under which manuals also file a platform: Linux is a UNIX there. Lower case; {} for anything else."""
-    folded = word.lower()
-    return frozenset({"unix"}) if folded in _UNIX and folded != "unix" else frozenset()
+def kin(word: str) -> str:
+    """The name under which manuals also file a platform, in lower case: Linux is a UNIX there. "" for anything else."""
+    return "unix" if word.lower() in _UNIX[1:] else ""
 
 
 def exchanged(fragment: str, question: str, *, opposites: bool = False) -> str | None:
@@ -77,7 +76,7 @@ def _replaced(question: str, found: re.Match[str], put: str) -> str:
 
 
 def _platform(fragment: str, question: str) -> str | None:
-    said, there = _PLATFORM.search(fragment), _PLATFORM.search(question)
+    said, there = PLATFORM.search(fragment), PLATFORM.search(question)
     if said is None:
         return None
     if there is not None:
@@ -86,7 +85,7 @@ def _platform(fragment: str, question: str) -> str | None:
 
 
 def _version(fragment: str, question: str) -> str | None:
-    said, there = _VERSION.search(fragment), _VERSION.search(question)
+    said, there = VERSION.search(fragment), VERSION.search(question)
     return _replaced(question, there, said[0]) if said and there else None
 
 
@@ -182,7 +181,7 @@ def _proper(fragment: str, question: str) -> str | None:
     names = [found for found in _PROPER.finditer(question) if found.start() > 0 and not is_identifier(found[0])]
     if query_language(question) == "ja":
         names = [found for found in _PROPER.finditer(question) if not is_identifier(found[0])]
-    fitting = [found for found in names if not _PLATFORM.fullmatch(found[0])]
+    fitting = [found for found in names if not PLATFORM.fullmatch(found[0])]
     return (
         _replaced(question, fitting[-1], fragment if query_language(fragment) == "en" else said[0]) if fitting else None
     )

@@ -129,6 +129,11 @@ class Library:
         with self._turn:
             self._searching.glossary = glossary
 
+    @property
+    def glossary(self) -> Glossary:
+        """The glossary that searches use."""
+        return self._searching.glossary
+
     # -- search -------------------------------------------------------------------------------------------------------
 
     def search(
