@@ -62,15 +62,12 @@ class Assistant:
     def tuned(self) -> bool:
         """Whether the model knows the format: one that does not is shown worked examples, reads the best evidence
         alone, and is asked for no queries. Starts the engine if need be, with the errors of that."""
-        if self._tuned is not None:
-            return self._tuned
-        return self.engine is not None and self.engine.info.prompt_format == prompts.FORMAT
+        return self.engine is not None and knows_format(self.engine, self._tuned)
 
     def warm(self) -> None:
-        """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it."""
+        """See `warm`."""
         if self.engine is not None:
-            fixed = prompts.fixed_part(examples=not self.tuned())
-            self.engine.warm(render(self.engine, fixed, open_assistant=False))
+            warm(self.engine, tuned=self._tuned)
 
     def ask(
         self,
@@ -102,7 +99,7 @@ class Assistant:
         )
         answer = _plain(question, found)
         if answer.text and not found.enough:
-            on_event(Wrote(answer.text))
+            on_event(Wrote(answer.text, phrased=False))
         if not answer.cancelled:
             answer = self._with_model(answer, found, on_event, cancelled, started)
         if answer.text:
@@ -135,7 +132,7 @@ class Assistant:
         if found.enough and info and answer.language in info.languages:
             return self._worded(answer, found, on_event, cancelled, started)
         if found.enough:
-            on_event(Wrote(answer.text))
+            on_event(Wrote(answer.text, phrased=False))
         return answer
 
     def _worded(
@@ -181,7 +178,7 @@ class Assistant:
             vetting.finish(complete=written.finish in {"end", "stop"})
         answer = replace(answer, seconds=replace(answer.seconds, first_token=first_token))
         if not vetting.text:
-            on_event(Wrote(answer.text))
+            on_event(Wrote(answer.text, phrased=False))
             return answer
         cited = wording.markers(vetting.text, found.extraction.evidence[: len(evidence)])
         on_event(Wrote(cited))
@@ -195,6 +192,18 @@ class Assistant:
             prompts.observation(evidence, answer.language),
         )
         return prompts.transcript(found.asked, [step], examples=not self.tuned())
+
+
+def warm(engine: Engine, *, tuned: bool | None = None) -> None:
+    """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it. Raises
+    PromptRefused and what the engine raises."""
+    fixed = prompts.fixed_part(examples=not knows_format(engine, tuned))
+    engine.warm(render(engine, fixed, open_assistant=False))
+
+
+def knows_format(engine: Engine, tuned: bool | None = None) -> bool:
+    """Whether the engine's model was tuned on the prompt format: what its file says, unless `tuned` overrules it."""
+    return engine.info.prompt_format == prompts.FORMAT if tuned is None else tuned
 
 
 def check(question: str) -> None:

@@ -155,10 +155,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A piece of the answer's text, to be appended; `unsupported` are stretches of the piece, to be marked."""
+    """A piece of the answer's text, to be appended; `unsupported` are stretches of the piece, to be marked. What is not
+    `phrased` is a refusal, or the evidence itself, which whoever follows has seen already."""
 
     text: str
     unsupported: tuple[Unsupported, ...] = ()
+    phrased: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""What answers questions: a library and an engine, owned by one lane of work and used from its thread alone.
+"""What answers questions: a library and an engine, for two lanes of work.
 
-The engine is started in the background when the window opens. Where no model can run, questions are still answered with
-the evidence itself. It knows nothing of Qt.
+The library belongs to the lane that asks. The engine is started and warmed on another, so that a question asked
+meanwhile has its evidence at once; only its words wait for the model. Where no model can run, questions are answered
+with the evidence itself. It knows nothing of Qt.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ class EngineReady:
 
 
 class Answering:
-    """Opens what it needs at the first use; `library_changed` makes the next question see new manuals."""
+    """Opens what it needs at the first use; `library_changed` makes the next question see new manuals.
+
+    `start_engine`, `warm` and `close_engine` are called on the engine's lane, the rest on the asking one, and
+    `expect_engine`, `hold` and `release` on any thread.
+    """
 
     def __init__(self, folders: Folders, model: str, threads: int = 0) -> None:
         self._folders, self._model, self._threads = folders, model, threads
@@ -43,6 +48,15 @@ class Answering:
         self._engine: Engine | None = None
         self._may_answer = threading.Event()
         self._may_answer.set()
+        self._engine_made = threading.Event()
+        self._engine_made.set()
+        self._engine_ready = threading.Event()
+        self._engine_ready.set()
+
+    def expect_engine(self) -> None:
+        """Say that `start_engine` and `warm` will be called: words of questions asked from now on wait for them."""
+        self._engine_made.clear()
+        self._engine_ready.clear()
 
     def hold(self) -> None:
         """Let questions wait until `release`: the first manuals are on their way. Both are called on any thread."""
@@ -59,11 +73,16 @@ class Answering:
 
         try:
             engine = Engine(resolve_model(self._model, self._folders.data / "models"), threads=self._threads or None)
+            self._engine = engine
+            self._engine_made.set()
             engine.start()
         except TebikiError as error:
             log.warning("no model: %s", error)
+            self._engine = None
+            self._engine_ready.set()
             return EngineReady("", str(error))
-        self._engine = engine
+        finally:
+            self._engine_made.set()
         return EngineReady(engine.info.name)
 
     def ask(
@@ -83,12 +102,23 @@ class Answering:
         return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled, scope=scope)
 
     def warm(self) -> None:
-        """Open the library and let the model read the fixed part of its prompt, so that the first question need not
-        wait for either. Does nothing where there is no library yet."""
+        """Let the model read the fixed part of its prompt, so that the first question need not wait for that."""
+        from agent.assistant import warm
+
         try:
-            self._assistant().warm()
+            if self._engine is not None:
+                warm(self._engine)
         except TebikiError as error:
             log.info("not warmed: %s", error)
+        finally:
+            self._engine_ready.set()
+
+    def open_library(self) -> None:
+        """Open the library, so that the first question need not; does nothing where there is none yet."""
+        try:
+            self._opened()
+        except TebikiError as error:
+            log.info("not opened: %s", error)
 
     def library_changed(self) -> None:
         """Close the library; the next question opens it as it is then."""
@@ -97,8 +127,11 @@ class Answering:
             self._library = None
 
     def close(self) -> None:
-        """Close library and engine."""
+        """Close the library."""
         self.library_changed()
+
+    def close_engine(self) -> None:
+        """End the engine."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -106,6 +139,11 @@ class Answering:
     def _assistant(self) -> Assistant:
         from agent.assistant import Assistant
 
+        library = self._opened()
+        self._engine_made.wait()
+        return Assistant(library, self._engine, ready=self._engine_ready.is_set)
+
+    def _opened(self) -> Library:
         if self._library is None:
             self._library = open_library(self._folders)
-        return Assistant(self._library, self._engine)
+        return self._library

@@ -100,6 +100,10 @@ def answer_json(answer: Answer) -> Json:
         "model": answer.model,
         "phrased": answer.phrased,
         "suggestion": answer.suggestion,
+        "unsupported": [
+            {"text": answer.text[one.start : one.end], "start": one.start, "end": one.end} for one in answer.unsupported
+        ],
+        "problem": answer.problem,
     }
 
 

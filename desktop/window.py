@@ -66,7 +66,7 @@ class Window(QMainWindow):
         self._database = Database(folders.data / "chats.sqlite")
         self._chats = Chats(self._database)
         self._asking, self._reading = Lane("asking", self), Lane("reading", self)
-        self._packing = Lane("packing", self)
+        self._packing, self._modelling = Lane("packing", self), Lane("model", self)
         self._answering, self._looking = Answering(folders, model, threads), Looking(folders)
         self.process = ImportProcess(folders.library, self)
         self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking)
@@ -85,7 +85,9 @@ class Window(QMainWindow):
         """Open what takes time in the background: the library, the model, and on a first start the primers."""
         self.ask.composer.edit.setFocus()
         answering = self._answering
-        self._asking.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
+        answering.expect_engine()
+        self._modelling.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
+        self._asking.run(lambda _: answering.open_library())
         if (self._folders.library / "library.sqlite").is_file():
             self.library.refresh()
         else:
@@ -300,12 +302,11 @@ class Window(QMainWindow):
     def _library_changed(self) -> None:
         answering = self._answering
         self._asking.run(lambda _: answering.library_changed())
-        if self._model_name:
-            self._warm()  # on a first start there was nothing to open when the model was ready
+        self._asking.run(lambda _: answering.open_library())
 
     def _warm(self) -> None:
         answering = self._answering
-        self._asking.run(lambda _: answering.warm(), failed=lambda error: log.info("not warmed", exc_info=error))
+        self._modelling.run(lambda _: answering.warm(), failed=lambda error: log.info("not warmed", exc_info=error))
 
     def _offer_undo(self, conversation_id: int) -> None:
         texts = self._look.texts
@@ -354,6 +355,7 @@ class Window(QMainWindow):
         state.sync()
         self.process.close()
         self._asking.close(self._answering.close)
+        self._modelling.close(self._answering.close_engine)
         self._reading.close(self._looking.close)
         self._packing.close()
         self._chats.purge()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Wrote
+from agent.errors import ModelUnreadable
+from agent.records import Answer, Event, EvidenceFound, Reading, Searching, Unsupported, Wrote
 from desktop.contract import answer_json
 from desktop.first_start import default_library_ready
 from desktop.folders import Folders
@@ -20,9 +24,12 @@ from desktop.terminal import (
     LibraryOption,
     ModelOption,
     print_json,
+    say,
     settings_and_folders,
     stoppable,
 )
+from desktop.view_models.turns import stretches, with_marks
+from index.errors import TebikiError
 from index.records import Scope
 
 if TYPE_CHECKING:
@@ -46,18 +53,21 @@ def command(
     settings, folders = settings_and_folders(library, data)
     if library is None:
         default_library_ready(folders)
+    follower = Follower()
     answer = ask(
         question,
         settings,
         folders,
         model=model,
         scope=lambda opened: scope_of(opened, manual, product, version, language),
-        on_event=None if as_json else show_event,
+        on_event=None if as_json else follower,
     )
     if as_json:
         print_json(answer_json(answer))
     else:
-        show_end(answer)
+        follower.end(answer)
+    if answer.problem and as_json:
+        say(f"Without the model's words: {answer.problem}")
 
 
 def ask(
@@ -69,15 +79,28 @@ def ask(
     scope: Callable[[Library], Scope] = lambda _: Scope(),
     on_event: Callable[[Event], None] | None = None,
 ) -> Answer:
-    """Open library and engine, ask, close. The question is looked at before the model is loaded."""
+    """Open the library, ask, close. The model is loaded while the library is being searched; one that can't be loaded
+    costs the answer its words, and the answer says why. Raises ModelUnreadable only for a `model` that is not there."""
     from agent.assistant import Assistant, check
 
     check(question)
-    with open_library(folders) as library, engine_for(settings, folders, model) as engine, stoppable() as stop:
-        assistant = Assistant(library, engine)
-        return assistant.ask(
+    with open_library(folders) as library, ExitStack() as closing, stoppable() as stop:
+        engine, problem = None, ""
+        try:
+            engine = engine_for(settings, folders, model)
+        except ModelUnreadable as error:
+            if model is not None:
+                raise
+            problem = str(error)
+        ready = lambda: True  # noqa: E731
+        if engine is not None:
+            closing.callback(engine.close)
+            ready = _start(engine)
+        assistant = Assistant(library, engine, ready=ready)
+        answer = assistant.ask(
             question, scope=scope(library), on_event=on_event or (lambda _: None), cancelled=stop.is_set
         )
+        return replace(answer, problem=answer.problem or problem)
 
 
 def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engine:
@@ -89,30 +112,82 @@ def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engin
     return Engine(path, threads=settings.threads or None)
 
 
-def show_event(event: Event) -> None:
-    """Follow a question on the terminal: progress on standard error, the answer itself on standard output."""
-    if isinstance(event, Searching):
-        print(f"Searching: {event.query}", file=sys.stderr)
-    elif isinstance(event, EvidenceFound):
-        for number, citation in enumerate(event.citations, 1):
-            print(f"[{number}] {' > '.join(citation.heading) or citation.source}", file=sys.stderr)
-            print(f"    {' '.join(citation.quote.split())}", file=sys.stderr)
-    elif isinstance(event, Reading) and sys.stderr.isatty():
-        end = "\n" if event.done >= event.total else "\r"
-        print(f"Reading {event.done} / {event.total} tokens", end=end, file=sys.stderr)
-    elif isinstance(event, Wrote):
-        print(event.text, end="", flush=True)
+def _start(engine: Engine) -> Callable[[], bool]:
+    """Start the engine on a thread of its own; what is returned says whether that is over, well or not. An engine that
+    did not start fails again, with the same reason, when it is used."""
+    over = threading.Event()
+
+    def start() -> None:
+        try:
+            engine.start()
+        except TebikiError:
+            pass
+        finally:
+            over.set()
+
+    threading.Thread(target=start, name="engine start", daemon=True).start()
+    return over.is_set
 
 
-def show_end(answer: Answer) -> None:
-    """What follows the streamed text: sources, or the nearest passages of a refusal."""
-    print()
-    if answer.citations:
+class Follower:
+    """Follows a question on the terminal: progress and the evidence on standard error, the answer on standard output.
+
+    Evidence comes first; the model's words follow under a line of their own. Where it words nothing, the evidence is
+    the answer, and a terminal that shows it already is spared a second time.
+    """
+
+    def __init__(self) -> None:
+        self._mark = "⟨?⟩" if _can_print("⟨?⟩") else "[?]"
+        self._seen = False
+        self._words = False
+        self._bare = sys.stdout.isatty() and sys.stderr.isatty()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Searching(query):
+                print(f"Searching: {query}", file=sys.stderr, flush=True)
+            case EvidenceFound(citations):
+                self._seen = True
+                for number, citation in enumerate(citations, 1):
+                    print(f"[{number}] {' > '.join(citation.heading) or citation.source}", file=sys.stderr)
+                    print(f"    {' '.join(citation.quote.split())}", file=sys.stderr, flush=True)
+            case Reading(done, total) if sys.stderr.isatty():
+                end = "\n" if done >= total else "\r"
+                print(f"Reading {done} / {total} tokens", end=end, file=sys.stderr, flush=True)
+            case Wrote(text, unsupported, phrased):
+                self._write(text, unsupported, phrased=phrased)
+
+    def _write(self, text: str, unsupported: tuple[Unsupported, ...], *, phrased: bool) -> None:
+        if not phrased and self._seen and self._bare:
+            return
+        if phrased and not self._words:
+            self._words = True
+            say("In the model's words:")
+        print(with_marks(text, unsupported, self._mark), end="", flush=True)
+
+    def end(self, answer: Answer) -> None:
+        """What follows the streamed text: what is marked in it, sources, or the nearest passages of a refusal."""
         print()
-        for number, one in enumerate(answer.citations, 1):
-            page = f", page {one.page}" if one.page else ""
-            print(f"[{number}] {one.manual}: {one.source}{page}: {' > '.join(one.heading)}")
-    for hit in answer.nearest if answer.abstained else ():
-        print(f"  nearest: {' > '.join(hit.passage.heading)} ({hit.passage.manual}: {hit.passage.source})")
-    took = f"first evidence {answer.seconds.first_evidence:.1f} s, in all {answer.seconds.total:.1f} s"
-    print(f"({took}; model {answer.model}; nothing left this machine)", file=sys.stderr)
+        if self._seen and self._bare and not answer.phrased and not answer.abstained:
+            print("The passages above are the answer.")
+        if names := stretches(answer.text, answer.unsupported):
+            print(f"{self._mark} not in the evidence: {', '.join(names)}. Check the passages before you use it.")
+        if answer.citations:
+            print()
+            for number, one in enumerate(answer.citations, 1):
+                page = f", page {one.page}" if one.page else ""
+                print(f"[{number}] {one.manual}: {one.source}{page}: {' > '.join(one.heading)}")
+        for hit in answer.nearest if answer.abstained else ():
+            print(f"  nearest: {' > '.join(hit.passage.heading)} ({hit.passage.manual}: {hit.passage.source})")
+        if answer.problem:
+            say(f"Without the model's words: {answer.problem}")
+        took = f"first evidence {answer.seconds.first_evidence:.1f} s, in all {answer.seconds.total:.1f} s"
+        say(f"({took}; model {answer.model}; nothing left this machine)")
+
+
+def _can_print(sign: str) -> bool:
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -18,12 +18,13 @@ def start(library: Path | None, data: Path | None) -> None:
 
         sys.exit(run_window(folders, settings))
     say("There is no display here, so the window can't open; answering a sample question on the terminal instead.")
-    from desktop.commands.asking import ask, show_end, show_event
+    from desktop.commands.asking import Follower, ask
 
     default_library_ready(folders)
     sample = samples(folders, "en")[0]
     print(f"> {sample.question}")
-    show_end(ask(sample.question, settings, folders, on_event=show_event))
+    follower = Follower()
+    follower.end(ask(sample.question, settings, folders, on_event=follower))
     say('Ask your own: .venv/bin/tebiki ask "..."   Import manuals: .venv/bin/tebiki import PATH')
 
 

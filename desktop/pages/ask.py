@@ -288,8 +288,8 @@ class AskPage(QWidget):
         view = self._view_of(state)
         if view is None:
             return
-        if isinstance(event, Wrote):
-            view.append(event.text)
+        if isinstance(event, Wrote) and event.phrased:
+            view.append(event.text, event.unsupported)
         view.refresh()
         if isinstance(event, EvidenceFound) and event.citations and not self.source.isHidden():
             self.source.open(event.citations, 0)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.records import Answer, Citation, Event, EvidenceFound, Reading, Searching, Step, Stepped, Wrote
+from agent.records import Answer, Citation, Event, EvidenceFound, Reading, Searching, Step, Stepped, Unsupported, Wrote
 from index.records import Hit
 
-Phase = Literal["waiting", "searching", "reading", "writing", "answered", "refused", "stopped", "failed", "lost"]
-RUNNING: frozenset[Phase] = frozenset({"waiting", "searching", "reading", "writing"})
+Phase = Literal[
+    "waiting", "searching", "preparing", "reading", "writing", "answered", "refused", "stopped", "failed", "lost"
+]
+RUNNING: frozenset[Phase] = frozenset({"waiting", "searching", "preparing", "reading", "writing"})
 
 QUERY = 60  # characters of a query in the status
 SEEN = 180  # characters of a line of an observation
@@ -25,7 +28,8 @@ _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 @dataclass
 class TurnState:
-    """A turn as it is now. `text` is what the model has written so far; `done` of `total` prompt tokens were read.
+    """A turn as it is now. `text` is what the model has written so far, with what is `unsupported` in it; the evidence
+    itself, which stands above, is no part of it until the end. `done` of `total` prompt tokens were read.
     `steps` are those of the search loop, `query` what it searches for after the first search found too little."""
 
     turn_id: int
@@ -41,6 +45,7 @@ class TurnState:
     references: list[str] = field(default_factory=list)
     steps: tuple[Step, ...] = ()
     query: str = ""
+    unsupported: tuple[Unsupported, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -53,12 +58,16 @@ class TurnState:
             case Searching(query):
                 self.phase, self.query = "searching", query if self.steps else ""
             case EvidenceFound(citations):
-                self.citations = citations
+                self.phase, self.citations = "preparing", citations
             case Reading(done, total):
                 self.phase, self.done, self.total = "reading", done, total
-            case Wrote(text):
+            case Wrote(text, marks, phrased=True):
                 self.phase = "writing"
+                ahead = len(self.text)
+                self.unsupported += tuple(Unsupported(ahead + one.start, ahead + one.end) for one in marks)
                 self.text += text
+            case Wrote():
+                pass
             case Stepped(step):
                 self.steps = (*self.steps, step)
 
@@ -67,6 +76,7 @@ class TurnState:
         self.answer = answer
         self.citations = answer.citations
         self.text = answer.text
+        self.unsupported = answer.unsupported
         self.steps = answer.steps
         self.phase = "stopped" if answer.cancelled else "refused" if answer.abstained else "answered"
 
@@ -109,6 +119,18 @@ def shown_step(step: Step) -> ShownStep:
 def clipped(text: str, most: int) -> str:
     """Text of at most `most` characters, with an ellipsis where it was cut."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def stretches(text: str, unsupported: Sequence[Unsupported]) -> list[str]:
+    """What is marked in a text, in order, each once."""
+    return list(dict.fromkeys(text[one.start : one.end] for one in unsupported))
+
+
+def with_marks(text: str, unsupported: Sequence[Unsupported], mark: str = "⟨?⟩") -> str:
+    """The text with a sign after each stretch that the evidence does not hold, for where no line can be drawn."""
+    for one in sorted(unsupported, key=lambda one: -one.end):
+        text = f"{text[: one.end]}{mark}{text[one.end :]}"
+    return text
 
 
 def citation_of(hit: Hit) -> Citation:

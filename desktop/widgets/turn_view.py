@@ -10,11 +10,12 @@ import html
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from agent.records import Citation
+from agent.records import Citation, Unsupported
 from desktop.look import Look
-from desktop.view_models.turns import TurnState, answer_html, citation_of, reference
+from desktop.view_models.turns import TurnState, citation_of, reference, with_marks
 from desktop.widgets.controls import IconButton, Picture, Words, panel
 from desktop.widgets.evidence_card import EvidenceCard
+from desktop.widgets.model_words import ModelWords
 from desktop.widgets.reading_text import FlowText
 from desktop.widgets.steps_view import StepsView
 
@@ -33,7 +34,7 @@ class TurnView(QFrame):
         self._look, self.state = look, state
         self._shown: tuple[Citation, ...] = ()
         self._offered: tuple[Citation, ...] = ()
-        self._pending = ""
+        self._pending: list[tuple[str, tuple[Unsupported, ...]]] = []
         self._complete = False
         self._tick = QTimer(self, interval=TICK_MS, singleShot=True)
         self._tick.timeout.connect(self._flush)
@@ -41,15 +42,23 @@ class TurnView(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addLayout(self._question())
-        layout.addLayout(self._status())
         self._evidence = QVBoxLayout()
         self._evidence.setSpacing(8)
         self._evidence_caption = Words(look, "ask.from_manuals", "evidence")
         layout.addWidget(self._evidence_caption)
         layout.addLayout(self._evidence)
-        layout.addWidget(self._wording())
+        self.words = ModelWords(look)
+        self.words.followed.connect(self._follow)
+        layout.addWidget(self.words)
         layout.addWidget(self._refusal())
         layout.addWidget(self._failure())
+        self._problem = QLabel()
+        self._problem.setWordWrap(True)
+        self._problem.setProperty("role", "small")
+        self._problem.hide()
+        layout.addWidget(self._problem)
+        # Below everything that comes in, so that nothing which is being read moves when it appears or goes.
+        layout.addLayout(self._status())
         layout.addWidget(self._actions())
         self.steps = StepsView(look)
         self.steps.hide()
@@ -57,13 +66,18 @@ class TurnView(QFrame):
         look.texts.changed.connect(self._retranslate)
         look.theme.changed.connect(self._recolour)
         if state.text:
-            self._pending = state.text
+            self._pending.append((state.text, state.unsupported))
         self.refresh()
         self._flush()
 
-    def append(self, text: str) -> None:
+    @property
+    def text(self) -> FlowText:
+        """Where the model's words stand."""
+        return self.words.text
+
+    def append(self, text: str, unsupported: tuple[Unsupported, ...] = ()) -> None:
         """Show text that the model wrote, at the next tick."""
-        self._pending += text
+        self._pending.append((text, unsupported))
         if not self._tick.isActive():
             self._tick.start()
 
@@ -82,13 +96,13 @@ class TurnView(QFrame):
         if not busy and not self._complete:
             self._finish()
         self._evidence_caption.setVisible(bool(self._shown) and state.phase != "refused")
-        # Text that comes in one piece at the end may be the evidence again; the answer will say.
         written = self._complete or bool(self.text.toPlainText())
-        self._wording_frame.setVisible(written and bool(state.wording) and state.phase != "refused")
+        self.words.setVisible(written and bool(state.wording) and state.phase != "refused")
 
     def copy(self, references: bool) -> None:
         """Put the answer on the clipboard, with its references if wanted."""
-        lines = [self.state.wording or "\n\n".join(one.quote for one in self.state.citations) or self.state.text]
+        worded = with_marks(self.state.wording, self.state.unsupported)
+        lines = [worded or "\n\n".join(one.quote for one in self.state.citations) or self.state.text]
         if references:
             lines += ["", *(f"[{n}] {self._reference(one)}" for n, one in enumerate(self.state.citations, 1))]
         QApplication.clipboard().setText("\n".join(lines))
@@ -119,16 +133,6 @@ class TurnView(QFrame):
         outer = QVBoxLayout()
         outer.addWidget(self._phase_row)
         return outer
-
-    def _wording(self) -> QFrame:
-        self._wording_frame, inside = panel("wording", margin=0, spacing=4)
-        inside.setContentsMargins(2, 4, 2, 0)
-        self._wording_caption = Words(self._look, "ask.in_model_words", "caption")
-        self.text = FlowText()
-        self.text.anchorClicked.connect(self._follow)
-        inside.addWidget(self._wording_caption)
-        inside.addWidget(self.text)
-        return self._wording_frame
 
     def _refusal(self) -> QFrame:
         self._refusal_frame, inside = panel("refusal", margin=14)
@@ -200,15 +204,15 @@ class TurnView(QFrame):
             self._evidence.addWidget(card)
 
     def _flush(self) -> None:
-        if self._pending and not self._complete:
-            self.text.append_text(self._pending)
-            self._wording_frame.show()
-        self._pending = ""
+        for text, unsupported in () if self._complete else self._pending:
+            self.words.append(text, unsupported)
+            self.words.show()
+        self._pending = []
 
     def _finish(self) -> None:
         self._complete = True
         self._tick.stop()
-        self._pending = ""
+        self._pending = []
         self._show_wording()
         if self.state.phase == "refused":
             self._show_refusal()
@@ -234,9 +238,7 @@ class TurnView(QFrame):
 
     def _show_wording(self) -> None:
         if self._complete:
-            accent = self._look.theme.colours["accent"]
-            self.text.document().setDefaultStyleSheet(f"a {{ color: {accent}; font-weight: 600; }}")
-            self.text.setHtml(answer_html(self.state.wording, len(self.state.citations)))
+            self.words.show_whole(self.state.wording, self.state.unsupported, len(self.state.citations))
 
     def _show_refusal(self) -> None:
         assert self.state.answer is not None
@@ -276,6 +278,8 @@ class TurnView(QFrame):
             key = "ask.facts" if answer.citations else "ask.facts_total"
             values = {"evidence": evidence, "total": total} if answer.citations else {"total": total}
             self._facts.setText(self._look.texts(key, **values))
+            self._problem.setText(self._look.texts("ask.not_worded", reason=answer.problem))
+            self._problem.setVisible(bool(answer.problem))
 
 
 class QuestionLabel(QLabel):

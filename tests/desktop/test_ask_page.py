@@ -8,12 +8,14 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtGui import QInputMethodEvent, QTextCharFormat, QTextDocument
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, Step, Stepped, Wrote
+from agent.records import Answer, Citation, EvidenceFound, Reading, Searching, Step, Stepped, Unsupported, Wrote
+from desktop.look import Look
 from desktop.looking import Page
+from desktop.theme import Mode
 from desktop.view_models.turns import TurnState
 from desktop.widgets.evidence_card import EvidenceCard
 from desktop.window import Window
@@ -150,7 +152,7 @@ def test_a_question_that_the_manuals_do_not_answer_is_refused_with_links(window:
     turn = window.ask.turns[0]
     assert turn.state.phase == "refused"
     assert turn._refusal_frame.isVisible()
-    assert not turn._wording_frame.isVisible()
+    assert not turn.words.isVisible()
 
 
 def test_shift_enter_breaks_the_line_and_the_field_grows_to_six(window: Window, qtbot: QtBot) -> None:
@@ -218,15 +220,17 @@ class Slow:
     def __init__(self, answer: Answer, cancelled: Answer) -> None:
         self.answer, self.cancelled = answer, cancelled
         self.go_on = threading.Event()
+        self.pieces: tuple[Wrote, ...] = (Wrote("It listens "),)
+        self.last = Wrote("on 24680/tcp. [1]")
 
     def ask(self, question, history, on_event, cancelled, *, scope) -> Answer:  # type: ignore[no-untyped-def]
         found = EvidenceFound(self.answer.citations)
-        for event in (Searching(question), found, Reading(120, 300), Wrote("It listens ")):
+        for event in (Searching(question), found, Reading(120, 300), *self.pieces):
             on_event(event)
         while not self.go_on.wait(0.01):
             if cancelled():
                 return self.cancelled
-        on_event(Wrote("on 24680/tcp. [1]"))
+        on_event(self.last)
         return self.answer
 
 
@@ -251,11 +255,97 @@ def test_evidence_stands_while_the_model_is_still_writing(window: Window, slow: 
     begin(window, qtbot)
     turn = window.ask.turns[0]
     assert turn.findChildren(EvidenceCard)
-    assert turn._wording_frame.isVisible()
+    assert turn.words.isVisible()
     slow.go_on.set()
     qtbot.waitUntil(lambda: turn.state.phase == "answered")
     assert turn.text.toPlainText() == "It listens on 24680/tcp. [1]"
     assert 'href="cite:0"' in turn.text.toHtml()
+
+
+def underlined(document: QTextDocument) -> dict[str, QTextCharFormat]:
+    """The stretches with a wavy line and how they are drawn."""
+    found = {}
+    block = document.begin()
+    while block.isValid():
+        at = block.begin()
+        while not at.atEnd():
+            form = at.fragment().charFormat()
+            if form.underlineStyle() == QTextCharFormat.UnderlineStyle.WaveUnderline:
+                found[at.fragment().text()] = form
+            at += 1
+        block = block.next()
+    return found
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_what_the_evidence_does_not_hold_is_marked_while_it_is_written_and_after(
+    window: Window, slow: Slow, qtbot: QtBot, look: Look, mode: Mode, language: str
+) -> None:
+    look.theme.set_mode(mode)
+    look.texts.set_language(language)
+    text = "🙂 It listens on 24689/tcp. [1]"
+    start = text.index("24689")
+    marks = (Unsupported(start, start + 9),)
+    slow.pieces = (Wrote("🙂 "), Wrote("It listens on 24689/tcp.", (Unsupported(start - 2, start + 7),)))
+    slow.answer = replace(slow.answer, text=text, unsupported=marks)
+    window.ask.ask(QUESTION)
+    turn = window.ask.turns[0]
+    qtbot.waitUntil(lambda: "24689" in turn.text.toPlainText())
+    for _ in range(2):  # once while it is written, once when it is complete
+        (marked,) = underlined(turn.text.document()).items()
+        assert marked[0] == "24689/tcp"
+        assert marked[1].underlineColor().name() == look.theme.colours["refusal"]
+        assert marked[1].toolTip() == look.texts("ask.unsupported_tip")
+        assert turn.words.legend.isVisible()
+        assert "24689/tcp" in turn.words.legend.text()
+        assert turn.text.accessibleDescription() == turn.words.legend.text()
+        slow.go_on.set()
+        qtbot.waitUntil(lambda: turn.state.phase == "answered")
+    turn.copy(references=False)
+    assert "24689/tcp⟨?⟩" in QApplication.clipboard().text()
+
+
+def test_an_answer_without_marks_has_no_legend(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    slow.go_on.set()
+    window.ask.ask(QUESTION)
+    qtbot.waitUntil(lambda: window.ask.turns[0].state.phase == "answered")
+    assert window.ask.turns[0].words.isVisible()
+    assert not window.ask.turns[0].words.legend.isVisible()
+
+
+def test_quotes_stand_before_the_model_has_read_and_stay_in_place_when_its_words_fail(
+    window: Window, slow: Slow, qtbot: QtBot
+) -> None:
+    slow.pieces = ()
+    slow.last = Wrote("[1] the quotes again", phrased=False)
+    slow.answer = replace(slow.answer, phrased=False, text="24680/tcp [1]")
+    window.ask.ask(QUESTION)
+    turn = window.ask.turns[0]
+    qtbot.waitUntil(lambda: turn.state.phase == "reading")
+    (card, *_) = turn.findChildren(EvidenceCard)
+    qtbot.waitUntil(card.isVisible)
+    assert "24680/tcp" in card.quote.toPlainText()
+    assert turn._bar.isVisible()
+    qtbot.wait(200)
+    place = card.mapTo(turn, card.rect().topLeft()), card.size()
+    slow.go_on.set()
+    qtbot.waitUntil(lambda: turn.state.phase == "answered")
+    qtbot.wait(200)
+    assert (card.mapTo(turn, card.rect().topLeft()), card.size()) == place
+    assert turn.findChildren(EvidenceCard)[0] is card
+    assert not turn.words.isVisible()
+
+
+def test_why_the_model_did_not_word_it_is_said_below_the_quotes(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    slow.pieces = ()
+    slow.last = Wrote("24680/tcp [1]", phrased=False)
+    slow.answer = replace(slow.answer, phrased=False, text="24680/tcp [1]", problem="m.gguf is damaged: get it again.")
+    slow.go_on.set()
+    window.ask.ask(QUESTION)
+    qtbot.waitUntil(lambda: window.ask.turns[0].state.phase == "answered")
+    assert window.ask.turns[0]._problem.isVisible()
+    assert "m.gguf is damaged" in window.ask.turns[0]._problem.text()
 
 
 def test_stop_keeps_what_was_written(window: Window, slow: Slow, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.records import Answer, Citation, Seconds, Step, Tokens
+from agent.records import Answer, Citation, Seconds, Step, Tokens, Unsupported
 from desktop.chats import Chats
 from desktop.database import MIGRATIONS, Database, DataDamaged, DataNewer
 from index.records import Hit, Passage
@@ -51,6 +52,8 @@ ANSWERS = st.builds(
     model=WORDS,
     phrased=st.booleans(),
     cancelled=st.booleans(),
+    unsupported=st.lists(st.builds(Unsupported, st.integers(0, 99), st.integers(0, 99)), max_size=3).map(tuple),
+    problem=WORDS,
 )
 
 
@@ -75,6 +78,17 @@ def test_an_answer_comes_back_exactly_as_it_was_given(answer: Answer, tmp_path_f
     chats.answered(turn.id, answer)
     assert chats.turns(turn.conversation_id)[0].answer == answer
     database.close()
+
+
+def test_an_answer_saved_before_there_were_marks_is_read(chats: Chats, path: Path) -> None:
+    turn = chats.ask("Why?")
+    answer = Answer("Why?", "Because. [1]", False, "en", (), (), (), Seconds(), Tokens(), "m", phrased=True)
+    chats.answered(turn.id, answer)
+    with sqlite3.connect(path) as connection:
+        (text,) = connection.execute("SELECT answer FROM turn").fetchone()
+        older = {key: value for key, value in json.loads(text).items() if key not in ("unsupported", "problem")}
+        connection.execute("UPDATE turn SET answer = ?", (json.dumps(older),))
+    assert chats.turns(turn.conversation_id)[0].answer == answer
 
 
 def test_a_question_is_on_disk_before_its_answer(chats: Chats, path: Path) -> None:

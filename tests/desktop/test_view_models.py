@@ -8,12 +8,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.records import Answer, EvidenceFound, Question, Reading, Searching, Seconds, Tokens, Wrote
+from agent.records import Answer, EvidenceFound, Question, Reading, Searching, Seconds, Tokens, Unsupported, Wrote
 from desktop.view_models.exam_plan import clock, draw, plan, score
 from desktop.view_models.import_run import ImportRun, duration
 from desktop.view_models.library_rows import share
 from desktop.view_models.section_text import cut, parts, quote_span
-from desktop.view_models.turns import TurnState, answer_html
+from desktop.view_models.turns import TurnState, answer_html, stretches, with_marks
 from index.records import Block
 
 ANSWER = Answer("Why?", "Because. [1]", False, "en", (), (), (), Seconds(), Tokens(), "m", phrased=True)
@@ -30,8 +30,17 @@ def test_a_turn_goes_through_its_phases_in_words() -> None:
     for event in (Searching("why"), EvidenceFound(()), Reading(120, 300), Wrote("Be"), Wrote("cause.")):
         state.apply(event)
         seen.append(state.phase)
-    assert seen == ["waiting", "searching", "searching", "reading", "writing", "writing"]
+    assert seen == ["waiting", "searching", "preparing", "reading", "writing", "writing"]
     assert (state.text, state.running) == ("Because.", True)
+
+
+def test_marks_count_from_the_beginning_of_the_text() -> None:
+    state = TurnState(1, 1, "Why?")
+    for event in (Wrote("On port 1. "), Wrote("Or on 2.", (Unsupported(6, 7),)), Wrote("the quote", phrased=False)):
+        state.apply(event)
+    assert state.text == "On port 1. Or on 2."
+    assert stretches(state.text, state.unsupported) == ["2"]
+    assert with_marks(state.text, state.unsupported) == "On port 1. Or on 2⟨?⟩."
 
 
 def test_stopped_refused_and_answered_are_told_apart() -> None:
