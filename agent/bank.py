@@ -7,7 +7,6 @@ are kept in the file and ignored here. It knows nothing of models, libraries or 
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any, cast, get_args
 
 from agent.errors import BankInvalid
 from agent.records import Level, Question, Split
+from index import json_lines
+from index.json_lines import Fault
 from index.records import Language
 
 
@@ -44,38 +45,13 @@ def split_of(key: str) -> Split:
     return "exam" if hashlib.sha256(key.encode("utf-8")).digest()[0] & 1 else "study"
 
 
-class _Fault(Exception):
-    """Why a line is not a question."""
-
-
 def load_bank(path: Path) -> list[Question]:
     """Read a bank, all of it or nothing; empty lines are passed over.
 
     Raises BankInvalid, naming the first line that is not valid and why, or saying that the file can't be read or holds
     no question.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise BankInvalid(f"The exam bank {path} can't be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise BankInvalid(f"The exam bank {path} is not UTF-8 text; save it as UTF-8.") from error
-    questions: list[Question] = []
-    seen: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            question = _question(line)
-            if question.id in seen:
-                raise _Fault(f'the id "{question.id}" stands in line {seen[question.id]} already')
-        except _Fault as fault:
-            raise BankInvalid(f"Line {number} of the exam bank {path} is not valid: {fault}.") from fault
-        seen[question.id] = number
-        questions.append(question)
-    if not questions:
-        raise BankInvalid(f"The exam bank {path} holds no question.")
-    return questions
+    return json_lines.load(path, _question, BankInvalid, called="the exam bank")
 
 
 def draw(questions: Sequence[Question], level: Level, n: int, seed: int) -> list[Question]:
@@ -84,42 +60,23 @@ def draw(questions: Sequence[Question], level: Level, n: int, seed: int) -> list
     return random.Random(seed).sample(of_level, min(n, len(of_level)))
 
 
-def _question(line: str) -> Question:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise _Fault(f"it is not JSON ({error})") from error
-    if not isinstance(data, dict):
-        raise _Fault("it is not a JSON object")
+def _question(data: dict[str, Any]) -> Question:
     source = data.get("source")
     if source is not None and not isinstance(source, dict):
-        raise _Fault('"source" is not an object with "manual" and "section"')
+        raise Fault('"source" is not an object with "manual" and "section"')
     return Question(
-        id=_text(data, "id"),
-        lang=cast(Language, _one_of(data, "lang", get_args(Language))),
-        level=cast(Level, _one_of(data, "level", get_args(Level))),
-        question=_text(data, "question"),
+        id=json_lines.text(data, "id"),
+        lang=cast(Language, json_lines.one_of(data, "lang", get_args(Language))),
+        level=cast(Level, json_lines.one_of(data, "level", get_args(Level))),
+        question=json_lines.text(data, "question"),
         options=_options(data),
         answer=_answer(data),
         product=_optional(data, "product"),
         explanation=_optional(data, "explanation"),
         manual=_optional(source or {}, "manual"),
         section=_optional(source or {}, "section"),
-        split=cast(Split | None, _one_of(data, "split", get_args(Split)) if "split" in data else None),
+        split=cast(Split | None, json_lines.one_of(data, "split", get_args(Split)) if "split" in data else None),
     )
-
-
-def _present(data: dict[str, Any], key: str) -> Any:
-    if key not in data:
-        raise _Fault(f'"{key}" is missing')
-    return data[key]
-
-
-def _text(data: dict[str, Any], key: str) -> str:
-    value = _present(data, key)
-    if not isinstance(value, str) or not value.strip():
-        raise _Fault(f'"{key}" is not a text, or is empty')
-    return value
 
 
 def _optional(data: dict[str, Any], key: str) -> str:
@@ -127,31 +84,23 @@ def _optional(data: dict[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _Fault(f'"{key}" is not a text')
+        raise Fault(f'"{key}" is not a text')
     return value
 
 
-def _one_of(data: dict[str, Any], key: str, allowed: tuple[str, ...]) -> str:
-    value = _present(data, key)
-    if value not in allowed:
-        choices = ", ".join(f'"{one}"' for one in allowed)
-        raise _Fault(f'"{key}" is {json.dumps(value, ensure_ascii=False)} and not one of {choices}')
-    return cast(str, value)
-
-
 def _options(data: dict[str, Any]) -> tuple[str, str, str, str]:
-    value = _present(data, "options")
+    value = json_lines.present(data, "options")
     if not isinstance(value, list) or len(value) != 4:
-        raise _Fault('"options" is not a list of four texts')
+        raise Fault('"options" is not a list of four texts')
     if not all(isinstance(option, str) and option.strip() for option in value):
-        raise _Fault("an option is not a text, or is empty")
+        raise Fault("an option is not a text, or is empty")
     if len({option.strip() for option in value}) != 4:
-        raise _Fault("two options are the same")
+        raise Fault("two options are the same")
     return cast(tuple[str, str, str, str], tuple(value))
 
 
 def _answer(data: dict[str, Any]) -> int:
-    value = _present(data, "answer")
+    value = json_lines.present(data, "answer")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 3:
-        raise _Fault('"answer" is not 0, 1, 2 or 3')
+        raise Fault('"answer" is not 0, 1, 2 or 3')
     return value

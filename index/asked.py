@@ -8,11 +8,11 @@ valid is named by number and reason, and nothing of the file is used.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from index import json_lines
 from index.errors import PackInvalid
 from index.records import Language
 
@@ -31,47 +31,18 @@ class Asked:
 
 def load_asked(path: Path) -> list[Asked]:
     """Read a file of questions, all of it or nothing; empty lines are passed over. Raises PackInvalid."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise PackInvalid(f"{path} can't be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise PackInvalid(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-    found: dict[str, Asked] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            asked = _asked(line)
-            if asked.id in found:
-                raise ValueError(f'the id "{asked.id}" stands in a line above already')
-        except ValueError as fault:
-            raise PackInvalid(f"Line {number} of {path} is not valid: {fault}.") from fault
-        found[asked.id] = asked
-    if not found:
-        raise PackInvalid(f"{path} holds no question.")
-    return list(found.values())
+    return json_lines.load(path, _asked, PackInvalid)
 
 
-def _asked(line: str) -> Asked:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"it is not JSON ({error})") from error
-    if not isinstance(data, dict):
-        raise ValueError("it is not a JSON object")
-    language = _text(data, "lang")
-    if language not in get_args(Language):
-        raise ValueError(f'"lang" is "{language}" and not one of {", ".join(get_args(Language))}')
+def _asked(data: dict[str, Any]) -> Asked:
+    language = json_lines.one_of(data, "lang", get_args(Language))
     answers = data.get("answers")
     if not isinstance(answers, list) or not all(isinstance(answer, str) and answer.strip() for answer in answers):
-        raise ValueError('"answers" is not a list of texts (an empty list: it can\'t be answered)')
-    section = _text(data, "section") if "section" in data else ""
-    return Asked(_text(data, "id"), cast(Language, language), _text(data, "question"), tuple(answers), section)
-
-
-def _text(data: dict[str, Any], key: str) -> str:
-    value = data.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f'"{key}" is missing, or is not a text')
-    return value
+        raise json_lines.Fault('"answers" is not a list of texts (an empty list: it can\'t be answered)')
+    return Asked(
+        id=json_lines.text(data, "id"),
+        language=cast(Language, language),
+        question=json_lines.text(data, "question"),
+        answers=tuple(answers),
+        section=json_lines.text(data, "section") if "section" in data else "",
+    )

@@ -99,6 +99,11 @@ def test_a_missing_file_an_empty_one_and_another_encoding_say_so(tmp_path: Path)
         load_bank(tmp_path / "sjis.jsonl")
 
 
+def test_a_line_separator_of_unicode_within_a_text_does_not_end_the_line(tmp_path: Path) -> None:
+    (question,) = load_bank(bank(tmp_path, {**GOOD, "question": "Which port?\u2028Of the event service?"}))
+    assert question.question == "Which port?\u2028Of the event service?"
+
+
 def test_a_draw_is_of_one_level_without_repeats_and_the_same_for_the_same_seed(tmp_path: Path) -> None:
     lines = [{**GOOD, "id": f"q{n}", "level": "engineer" if n % 2 else "consultant"} for n in range(40)]
     questions = load_bank(bank(tmp_path, *lines))

@@ -95,8 +95,8 @@ def test_a_pack_whose_manifest_can_not_be_used_is_refused(tebiki: Tebiki, pack: 
         (json.dumps({**ASKED, "lang": "fr"}), '"lang" is "fr"'),
         (json.dumps({**ASKED, "answers": "two"}), '"answers" is not a list'),
         (json.dumps({**ASKED, "answers": [" "]}), '"answers" is not a list'),
-        (json.dumps({**ASKED, "question": ""}), '"question" is missing'),
-        (json.dumps(ASKED), "stands in a line above"),
+        (json.dumps({**ASKED, "question": ""}), '"question" is not a text, or is empty'),
+        (json.dumps(ASKED), "stands in line 1 already"),
     ],
 )
 def test_a_sample_question_that_is_not_valid_is_named_by_line_and_reason(
