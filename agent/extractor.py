@@ -23,6 +23,7 @@ from index.records import Hit, Language
 # Measured on the tuning halves (benchmarks/extractor_quality.py).
 MOST = 5  # quotes and units at most
 QUOTE_LIMIT = 500  # characters of a quote
+FOREIGN = 3.0  # how many times likelier units in another language must be for them to be quoted
 LENGTH = 0.7  # power of a unit's length that its probability is divided by
 WORTH: dict[Language, float] = {"en": 0.0005, "ja": 0.0003}
 """What a unit's probability, over that power of its length in characters, must come to for it to be taken."""
@@ -78,10 +79,11 @@ def _ranked(question: str, read: Sequence[Read], weight: dict[str, float], langu
 
 
 def _own_language(ranked: Sequence[_Likely], language: Language) -> Sequence[_Likely]:
-    """Only units in the question's language, unless those in another are likelier to answer it."""
+    """Only units in the question's language, unless those in another are much likelier to answer it."""
     own = [one for one in ranked if one.read.hit.passage.language == language]
     chance = sum(one.probability for one in own)
-    return own if chance and chance >= sum(one.probability for one in ranked) - chance else ranked
+    others = sum(one.probability for one in ranked) - chance
+    return own if chance and others < FOREIGN * chance else ranked
 
 
 def _chosen(ranked: Sequence[_Likely], language: Language) -> list[_Likely]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,7 +64,9 @@ FEATURES = (
     "definition",
     "code",
     "header",
-    "foreign",  # the passage is in another language than the question
+    "foreign",  # the passage is in another language than the question: words can't tell much then,
+    "foreign score",  # and its score tells more
+    "foreign words",
 )
 
 _POINTS = re.compile(
@@ -121,73 +123,111 @@ def rarity(asked: frozenset[str], read: Sequence[Read]) -> dict[str, float]:
 
 
 def matrix(question: str, read: Sequence[Read], weight: dict[str, float], language: Language) -> Floats:
-    """One row a unit, one column for each of FEATURES. `language` is the question's."""
-    asked = frozenset(weight)
+    """One row a unit, one column for each of FEATURES. `read` is not empty; `language` is the question's."""
+    columns = _by_words(question, read, weight) | _by_answer(question, read) | _by_form(read, frozenset(weight))
+    columns |= _by_passage(read, weight) | _by_language(columns["words"], read, language)
+    return np.array([columns[name] for name in FEATURES], dtype=np.float64).T
+
+
+Columns = dict[str, list[float]]
+
+
+def _by_words(question: str, read: Sequence[Read], weight: dict[str, float]) -> Columns:
+    """How much of what is asked the unit says, and what stands above and beside it."""
+    asked, every = frozenset(weight), frozenset(tokens(question))
     whole = sum(weight.values()) or 1.0
-    share = [sum(weight[word] for word in asked & one.words) / whole for one in read]
-    around = [sum(weight[word] for word in asked & (one.around - one.words)) / whole for one in read]
-    bm25 = _bm25(read, weight)
-    passages = _passages(read, weight, whole)
-
-    def told(text: str) -> float:
-        return sum(weight[word] for word in asked.intersection(tokens(text))) / whole if text else 0.0
-
-    titles = {
-        one.rank: told(one.hit.passage.heading[-1] if one.hit.passage.heading else "") for one in read if not one.number
-    }
-    pairs, phrase, names = _pairs(question, asked), folded(question), [folded(name) for name in identifiers(question)]
-    kind = wanted(question)
-    every = frozenset(tokens(question))
-    denied = bool(_DENIED.search(question))
-    most_of_passage = max(held for held, _ in passages.values())
     rarest = max(weight, key=lambda word: (weight[word], word))
+    pairs, phrase = _pairs(question, asked), folded(question)
+
+    def told(words: Iterable[str]) -> float:
+        return sum(weight[word] for word in asked.intersection(words)) / whole
+
+    share = [told(one.words) for one in read]
+    headings = {one.rank: one.hit.passage.heading[-1:] for one in read}
+    titles = {rank: told(tokens(" ".join(last))) for rank, last in headings.items()}
+    beside = [_beside(read, share, at) for at in range(len(read))]
+    return {
+        "words": share,
+        "around": [told(one.around - one.words) for one in read],
+        "best": [value - max(share) for value in share],
+        "bm25": _bm25(read, weight),
+        "pairs": [_together(one, pairs) for one in read],
+        "run": [_run(phrase, one.text) for one in read],
+        "rarest": [float(rarest in one.words) for one in read],
+        "all": [len(every & one.words) / max(1, len(every)) for one in read],
+        "term": [told(tokens(one.unit.context)) if one.unit.context else 0.0 for one in read],
+        "title": [titles[one.rank] for one in read],
+        "defined": [told(tokens(_head(one))) for one in read],
+        "defines": [float(_defines(one, phrase)) for one in read],
+        "before": [before for before, _ in beside],
+        "after": [after for _, after in beside],
+        "leans": [before if _POINTS.match(one.quote) else 0.0 for one, (before, _) in zip(read, beside, strict=True)],
+    }
+
+
+def _by_answer(question: str, read: Sequence[Read]) -> Columns:
+    """Whether the unit holds what was named, and an answer of the kind that is asked for."""
+    kind = wanted(question)
+    names = [folded(name) for name in identifiers(question)]
+    denied = 1.0 if _DENIED.search(question) else -1.0
+    return {
+        "names": [sum(holds(one.text, name) for name in names) / max(1, len(names)) for one in read],
+        "kind": [kind.found_in(one.quote) for one in read],
+        "counter": [kind.counted_in(one.text) for one in read],
+        "named": [kind.named_in(one.quote) for one in read],
+        "denied": [denied if _DENIED.search(one.quote) else 0.0 for one in read],
+    }
+
+
+def _by_passage(read: Sequence[Read], weight: dict[str, float]) -> Columns:
+    """How well search thinks of the unit's passage, and how much of what is asked that says as a whole."""
+    held: dict[int, set[str]] = {}
+    for one in read:
+        held.setdefault(one.rank, set()).update(one.words | one.around)
+    whole = sum(weight.values()) or 1.0
+    told = {rank: sum(weight[word] for word in weight.keys() & words) / whole for rank, words in held.items()}
     scores = {one.rank: one.hit.score for one in read}
-    cosine = [one.hit.cosine for one in read if one.rank == 0 and one.hit.cosine is not None]
-    most = max(share)
-    rows = []
-    for at, one in enumerate(read):
-        quote = one.quote
-        before = share[at - 1] if at and go_together(read[at - 1], one) else 0.0
-        after = share[at + 1] if at + 1 < len(read) and go_together(read[at + 1], one) else 0.0
-        others = max((score for rank, score in scores.items() if rank != one.rank), default=0.0)
-        last = max(1, passages[one.rank][1] - 1)
-        rows.append(
-            (
-                share[at],
-                around[at],
-                share[at] - most,
-                bm25[at],
-                _together(one, pairs),
-                _run(phrase, one.text),
-                float(rarest in one.words),
-                len(every & one.words) / len(every),
-                told(one.unit.context),
-                titles.get(one.rank, 0.0),
-                told(_head(one)),
-                passages[one.rank][0] - most_of_passage,
-                (1.0 if denied else -1.0) if _DENIED.search(quote) else 0.0,
-                sum(holds(one.text, name) for name in names) / len(names) if names else 0.0,
-                kind.found_in(quote),
-                kind.counted_in(one.text),
-                kind.named_in(quote),
-                float(_defines(one, phrase)),
-                passages[one.rank][0],
-                before,
-                after,
-                before if _POINTS.match(quote) else 0.0,
-                one.hit.score,
-                float(one.rank == 0),
-                one.hit.score - others,
-                one.hit.cosine - cosine[0] if cosine and one.hit.cosine is not None else 0.0,
-                float(one.number == 0),
-                one.number / last,
-                math.log(max(1, len(quote))) / 6,
-                min(2.0, len(one.words - asked) / 40),
-                *(float(one.unit.kind == kind_) for kind_ in ("row", "item", "definition", "code", "header")),
-                float(one.hit.passage.language != language),
-            )
-        )
-    return np.array(rows, dtype=np.float64).reshape(len(read), len(FEATURES))
+    others = {rank: max((scores[other] for other in scores if other != rank), default=0.0) for rank in scores}
+    first = read[0].hit.cosine
+    return {
+        "passage": [told[one.rank] for one in read],
+        "page": [told[one.rank] - max(told.values()) for one in read],
+        "score": [one.hit.score for one in read],
+        "top": [float(one.rank == read[0].rank) for one in read],
+        "lead": [one.hit.score - others[one.rank] for one in read],
+        "meaning": [0.0 if first is None or one.hit.cosine is None else one.hit.cosine - first for one in read],
+    }
+
+
+def _by_form(read: Sequence[Read], asked: frozenset[str]) -> Columns:
+    """Where in its passage the unit stands, how long it is, and of which kind."""
+    last = {one.rank: max(1, one.number) for one in read}
+    columns = {
+        "first": [float(one.number == 0) for one in read],
+        "place": [one.number / last[one.rank] for one in read],
+        "length": [math.log(max(1, len(one.quote))) / 6 for one in read],
+        "new": [min(2.0, len(one.words - asked) / 40) for one in read],
+    }
+    for kind in ("row", "item", "definition", "code", "header"):
+        columns[kind] = [float(one.unit.kind == kind) for one in read]
+    return columns
+
+
+def _by_language(share: Sequence[float], read: Sequence[Read], language: Language) -> Columns:
+    """What is left to go by where the passage is in another language than the question."""
+    away = [float(one.hit.passage.language != language) for one in read]
+    return {
+        "foreign": away,
+        "foreign score": [far * one.hit.score for far, one in zip(away, read, strict=True)],
+        "foreign words": [far * words for far, words in zip(away, share, strict=True)],
+    }
+
+
+def _beside(read: Sequence[Read], share: Sequence[float], at: int) -> tuple[float, float]:
+    """The words of the unit before and of the one after, where the text goes on from one to the other."""
+    before = share[at - 1] if at and go_together(read[at - 1], read[at]) else 0.0
+    after = share[at + 1] if at + 1 < len(read) and go_together(read[at + 1], read[at]) else 0.0
+    return before, after
 
 
 def go_together(one: Read, other: Read) -> bool:
@@ -252,15 +292,3 @@ def _head(one: Read) -> str:
     if one.unit.kind not in {"row", "definition"}:
         return ""
     return re.split(r" \| |[:：=]|\n", one.text, maxsplit=1)[0].strip(" -*•・")
-
-
-def _passages(read: Sequence[Read], weight: dict[str, float], whole: float) -> dict[int, tuple[float, int]]:
-    """By rank: the words of the passage with its headings, and its number of units."""
-    held: dict[int, tuple[set[str], int]] = {}
-    for one in read:
-        words, count = held.get(one.rank, (set(), 0))
-        held[one.rank] = (words | one.words | one.around, count + 1)
-    return {
-        rank: (sum(value for word, value in weight.items() if word in words) / whole, count)
-        for rank, (words, count) in held.items()
-    }

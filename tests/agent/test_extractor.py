@@ -89,3 +89,19 @@ def test_all_units_can_be_had_in_their_order(library: Library) -> None:
     assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
     assert {one.passage_id for one in ranked} == {hit.passage.id for hit in hits[:5]}
     assert ranked_units(question, [], language="en") == ()
+
+
+def test_what_stands_in_another_language_alone_is_found_there(library: Library) -> None:
+    (best, *_) = evidence(library, "Which port does qevent use?")
+    assert "20098/tcp" in best.quote
+    hits = [hit for hit in library.search("Which port does qevent use?", 10) if hit.passage.language == "ja"]
+    (best, *_) = extract("Which port does qevent use?", hits, language="en").evidence
+    assert "20098/tcp" in best.quote
+
+
+@pytest.mark.parametrize("question", [question for question, _ in QUESTIONS])
+def test_no_language_is_mixed_where_the_question_s_own_suffices(library: Library, question: str) -> None:
+    hits = library.search(question, 10)
+    language = {hit.passage.id: hit.passage.language for hit in hits}
+    chosen = extract(question, hits, language=query_language(question)).evidence
+    assert {language[one.passage_id] for one in chosen} == {query_language(question)}
