@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from agent import prompts
 from agent.errors import NOT_WORDED
+from agent.foreign_turns import said
 from agent.records import Step, Tokens
+from agent.rendering import render
 from agent.terms import terms
-from index.analyzer import query_language
+from index.analyzer import query_language, tokens
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -63,7 +65,7 @@ class ModelTurns:
             log.warning("no query proposed: %s", error)
             text = None
         proposal = _read(text) if text is not None else None
-        if proposal is None or terms(proposal.query) in searched:
+        if proposal is None or terms(proposal.query) in searched or _dictated(proposal.query, self._question, steps):
             self._left = 0
             return None
         return proposal
@@ -75,7 +77,7 @@ class ModelTurns:
         if query_language(self._question) not in self._engine.info.languages:
             return None
         written = self._engine.generate(
-            self._engine.chat(prompts.transcript(self._question, steps, examples=False)),
+            render(self._engine, prompts.transcript(self._question, steps, examples=False)),
             max_tokens=LONGEST_TURN,
             grammar=prompts.GRAMMAR_TURN,
             cancelled=self._cancelled,
@@ -86,6 +88,13 @@ class ModelTurns:
             self.tokens.generated + written.generated_tokens,
         )
         return None if written.cancelled else written.text
+
+
+def _dictated(query: str, question: str, steps: Sequence[Step]) -> bool:
+    """Whether a query has words that stand in an action which a manual holds, and nowhere else."""
+    seen = {word for step in steps for word in tokens(step.observation)}
+    told = {word for step in steps for word in tokens(said(step.observation))}
+    return bool(terms(query) & (seen - told - terms(question)))
 
 
 def _read(text: str) -> Proposal | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from agent.foreign_turns import without_turns
 from agent.records import Evidence, Unsupported
 from agent.sentences import sentences
 from agent.support import Unheld, adds_nothing, content, fault, repeats, strays, unheld
@@ -75,7 +76,7 @@ class Vetting:
     """
 
     def __init__(self, evidence: Sequence[Evidence], question: str, show: Show, *, close: bool = False) -> None:
-        self._evidence = evidence
+        self._evidence = [without_turns(one) for one in evidence]
         self._close = close
         self._question = question
         self._show = show
