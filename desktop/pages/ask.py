@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
@@ -26,6 +27,12 @@ from index.errors import TebikiError
 COLUMN = 780
 """Width in pixels that a line of text is read well at."""
 
+
+MARGIN = 20
+"""Pixels above and below the conversation."""
+
+NEAR = 40
+"""Pixels within which a reader counts as being at a place."""
 
 ROOMY = 1100
 """Width in pixels from which list, conversation and source stand side by side."""
@@ -56,7 +63,8 @@ class AskPage(QWidget):
         self._reading, self._looking = reading, looking
         self._conversation: int | None = None
         self._running: tuple[TurnState, Task] | None = None
-        self._follow = True
+        self._follow: Literal["turn", "end", ""] = "end"
+        self._placing = False
         self._list_gave_way = False
         self.turns: list[TurnView] = []
         self.chat_list = ChatList(look)
@@ -98,7 +106,7 @@ class AskPage(QWidget):
         self._conversation = saved.conversation_id
         state = TurnState(saved.id, saved.conversation_id, question)
         self._add_view(state)
-        self._follow = True
+        self._follow = "turn"
         answering, scope = self._answering, self.composer.scope.scope
         task = self._asking.run(
             lambda task: answering.ask(question, history, task.tell, task.stopped, scope=scope),
@@ -171,7 +179,7 @@ class AskPage(QWidget):
         self._column = QWidget()
         self._column.setMaximumWidth(COLUMN)
         self._turns_layout = QVBoxLayout(self._column)
-        self._turns_layout.setContentsMargins(24, 20, 24, 20)
+        self._turns_layout.setContentsMargins(24, MARGIN, 24, MARGIN)
         self._turns_layout.setSpacing(28)
         self._turns_layout.addStretch(1)
         holder = QWidget()
@@ -240,7 +248,7 @@ class AskPage(QWidget):
         self.turns = []
         self._conversation = conversation_id
         self.close_source()
-        self._follow = True
+        self._follow = "end"
         for saved in self._chats.turns(conversation_id) if conversation_id is not None else ():
             self._add_view(self._state_of(saved))
         self._show_welcome()
@@ -323,21 +331,31 @@ class AskPage(QWidget):
             failed=lambda error: self.problem.emit(self._look.sentence(error)),
         )
 
-    # Scrolling: follow the text while the reader is at its end, never against their will
+    # Scrolling: a new turn is brought into view and its evidence stays there; the end of the text is followed only for
+    # a reader who is at it, and nobody is scrolled away from what they read.
 
     def _scrolled(self, value: int) -> None:
         bar = self.scroller.verticalScrollBar()
-        self._follow = value >= bar.maximum() - 40
-        self._latest.setVisible(not self._follow and bool(self.turns))
+        if not self._placing:
+            at_end, at_turn = value >= bar.maximum() - NEAR, abs(value - self._top_of_last()) <= NEAR
+            self._follow = "end" if at_end else "turn" if at_turn else ""
+        self._latest.setVisible(value < bar.maximum() - NEAR and bool(self.turns))
 
     def _grown(self, _low: int, high: int) -> None:
         if self._follow:
-            self.scroller.verticalScrollBar().setValue(high)
+            self._place(high if self._follow == "end" else min(high, self._top_of_last()))
         elif self.turns:
             self._latest.show()
 
     def _to_latest(self) -> None:
-        self._follow = True
-        QTimer.singleShot(
-            0, self, lambda: self.scroller.verticalScrollBar().setValue(self.scroller.verticalScrollBar().maximum())
-        )
+        self._follow = "end"
+        QTimer.singleShot(0, self, lambda: self._place(self.scroller.verticalScrollBar().maximum()))
+
+    def _place(self, value: int) -> None:
+        self._placing = True
+        self.scroller.verticalScrollBar().setValue(value)
+        self._placing = False
+
+    def _top_of_last(self) -> int:
+        """The place of the scroll bar at which the last question stands at the top."""
+        return max(self.turns[-1].y() - MARGIN, 0) if self.turns else 0

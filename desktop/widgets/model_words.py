@@ -73,6 +73,7 @@ class ModelWords(QFrame):
         form = QTextCharFormat()
         form.setUnderlineStyle(_WAVE)
         form.setUnderlineColor(QColor(self._look.theme.colours["refusal"]))
+        form.setBackground(QColor(self._look.theme.colours["refusal_soft"]))
         form.setToolTip(self._look.texts("ask.unsupported_tip"))
         cursor = QTextCursor(self.text.document())
         for one in self._marks:

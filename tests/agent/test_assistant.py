@@ -11,7 +11,7 @@ import pytest
 from agent import prompts
 from agent.assistant import LONGEST_QUESTION, NO_MODEL, Assistant
 from agent.engine import Engine
-from agent.errors import QuestionUnusable
+from agent.errors import PromptRefused, QuestionUnusable
 from agent.loop import SEARCHES
 from agent.models import PROMPT_FORMAT_KEY, card, read_gguf_header, resolve_model
 from agent.records import Answer, Event, Evidence, EvidenceFound, Reading, Searching, Stepped, Turn, Unsupported, Wrote
@@ -414,7 +414,81 @@ def test_a_model_that_can_not_be_loaded_again_costs_the_wording_and_not_the_answ
         answer = Assistant(library, engine).ask(QUESTIONS[3][0])
         assert QUESTIONS[3][1] in " ".join(answer.text.split())
         assert not answer.phrased
+        assert "model.gguf" in answer.problem
         assert Assistant(library, engine, tuned=True).ask("Which encryption does the archive transfer use?").abstained
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [("m.gguf", b"GIF89a" + bytes(100), "GGUF"), ("none.gguf", None, "none.gguf"), ("cut.gguf", b"GGUF", "cut.gguf")],
+)
+def test_a_model_that_can_not_be_loaded_costs_the_wording_and_is_told_of(
+    library: Library, tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    engine = Engine(tmp_path / name)
+    events: list[Event] = []
+    answer = Assistant(library, engine).ask(QUESTIONS[0][0], on_event=events.append)
+    assert kinds(events) == [Searching, EvidenceFound, Stepped, Wrote, Stepped]
+    assert QUESTIONS[0][1] in " ".join(answer.text.split())
+    assert (answer.model, answer.phrased) == (NO_MODEL, False)
+    assert reason in answer.problem
+    assert Assistant(library, engine).ask(ABSENT[0]).abstained
+
+
+def with_template(path: Path, template: str) -> Path:
+    """The starter with another chat template of the same length, at `path`."""
+    whole = resolve_model("starter").read_bytes()
+    held = str(read_gguf_header(resolve_model("starter")).values["tokenizer.chat_template"]).encode()
+    assert whole.count(held) == 1
+    path.write_bytes(whole.replace(held, template.encode().ljust(len(held))))
+    return path
+
+
+TURNS = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+)
+
+
+@pytest.mark.model
+def test_a_template_without_a_place_for_a_system_message_gets_it_in_the_question(
+    library: Library, tmp_path: Path
+) -> None:
+    template = "{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" + TURNS
+    with Engine(with_template(tmp_path / "m.gguf", template)) as engine:
+        assistant = Assistant(library, engine)
+        assistant.warm()
+        answer = assistant.ask(QUESTIONS[3][0])
+    assert answer.problem == ""
+    assert answer.tokens.generated > 0
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("template", ["{{ raise_exception('never') }}", "{% if %}"])
+def test_a_template_that_refuses_everything_costs_the_wording_and_is_told_of(
+    library: Library, tmp_path: Path, template: str
+) -> None:
+    with Engine(with_template(tmp_path / "m.gguf", template)) as engine:
+        answer = Assistant(library, engine).ask(QUESTIONS[3][0])
+        with pytest.raises(PromptRefused):
+            Assistant(library, engine).warm()
+    assert not answer.phrased
+    assert QUESTIONS[3][1] in " ".join(answer.text.split())
+    assert "m.gguf" in answer.problem
+    assert "choose another model" in answer.problem
+
+
+def test_evidence_is_told_while_the_model_is_still_being_loaded_and_the_question_can_be_taken_back(
+    library: Library, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    stop: Callable[[], bool] = lambda: any(isinstance(event, EvidenceFound) for event in events)  # noqa: E731
+    assistant = Assistant(library, Engine(tmp_path / "m.gguf"), ready=lambda: False)
+    answer = assistant.ask(QUESTIONS[0][0], on_event=events.append, cancelled=stop)
+    assert kinds(events) == [Searching, EvidenceFound, Stepped, Wrote, Stepped]
+    assert answer.cancelled
+    assert answer.citations
 
 
 @pytest.mark.model

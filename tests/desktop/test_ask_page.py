@@ -386,6 +386,27 @@ def test_the_page_does_not_scroll_away_from_a_reader(window: Window, slow: Slow,
     assert window.ask._latest.isVisible()
 
 
+def test_long_evidence_is_shown_from_its_first_quote_on(window: Window, slow: Slow, qtbot: QtBot) -> None:
+    window.resize(1000, 640)
+    slow.go_on.set()
+    window.ask.ask(QUESTION)
+    qtbot.waitUntil(lambda: not window.ask.turns[-1].state.running)
+    cited = slow.answer.citations[0]
+    long = tuple(replace(cited, quote=f"{cited.quote} Word for word. " * 12, start=at) for at in range(4))
+    slow.answer = replace(slow.answer, citations=long)
+    slow.go_on.clear()
+    window.ask.ask(QUESTION)
+    bar, turn = window.ask.scroller.verticalScrollBar(), window.ask.turns[-1]
+    qtbot.waitUntil(lambda: turn.text.toPlainText() == "It listens ")
+    qtbot.waitUntil(lambda: bar.maximum() > turn.y())
+    qtbot.waitUntil(lambda: 0 <= turn.y() - bar.value() < 60)
+    assert window.ask._latest.isVisible()
+    bar.setValue(bar.maximum())
+    slow.go_on.set()
+    qtbot.waitUntil(lambda: not turn.state.running)
+    qtbot.waitUntil(lambda: bar.value() >= bar.maximum() - 1)
+
+
 def test_a_failure_is_told_in_the_turn_and_kept(window: Window, qtbot: QtBot) -> None:
     ask(window, qtbot, "x" * 5000)
     turn = window.ask.turns[0]
