@@ -11,24 +11,34 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 from agent import protocol
-from agent.engine_process import EngineProcess, engine_threads
-from agent.errors import EngineStopped, ModelUnreadable, PromptTooLong
+from agent.engine_process import EngineProcess
+from agent.engine_records import (
+    Callbacks,
+    Generation,
+    IsCancelled,
+    ModelInfo,
+    OnReading,
+    OnText,
+    Prompt,
+    Score,
+    parts_of,
+)
+from agent.errors import EngineStopped, ModelTooLarge, ModelUnreadable, PromptTooLong
 from agent.models import card, check_memory, read_gguf_header
-from agent.protocol import Part
-from index.records import Language
+from agent.threads import Speed, ThreadChoice, candidates, choose, engine_threads, remember, remembered
+
+__all__ = ["Engine", "Generation", "ModelInfo", "Prompt", "Score"]
 
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer", bound=protocol.Message)
-OnReading = Callable[[int, int], None]
-OnText = Callable[[str], None]
-IsCancelled = Callable[[], bool]
 
 POLL = 0.02
 """Seconds between looks at `cancelled` while the worker has nothing to say."""
@@ -39,86 +49,23 @@ LOAD_PATIENCE = 120.0
 CANCEL_PATIENCE = 10.0
 """Seconds that a cancelled request may take to end before the child is killed."""
 
+MEASURING = 2.0
+"""Seconds after which no further number of threads is tried."""
 
-class Prompt(str):
-    """A prompt that remembers which parts the chat template wrote: only there are special tokens recognised.
-
-    It is its text, to look at and to compare. `prompt + text` adds text of the caller's (the opening of the
-    assistant's turn, say); any other str operation gives a plain str, in which `<|im_end|>` is eight characters.
-    """
-
-    __slots__ = ("parts",)
-    parts: tuple[Part, ...]
-
-    def __new__(cls, parts: Sequence[Part]) -> Self:
-        prompt = super().__new__(cls, "".join(part.text for part in parts))
-        prompt.parts = tuple(parts)
-        return prompt
-
-    def __add__(self, text: str) -> Prompt:
-        return Prompt((*self.parts, *_parts(text)))
+_Stamp = tuple[int, int, int]
 
 
-def _parts(prompt: str) -> tuple[Part, ...]:
-    if isinstance(prompt, Prompt):
-        return prompt.parts
-    return (Part(prompt, special=False),) if prompt else ()
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """The loaded model. `context` is its room in tokens, `languages` what it can write, `prompt_format` the one
-    that it was tuned on ("" for none), `description` llama.cpp's words for it."""
-
-    name: str
-    path: Path
-    parameters: int
-    context: int
-    languages: tuple[Language, ...]
-    prompt_format: str
-    licence: str
-    threads: int
-    chat_template: bool
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """What the model wrote. `reused_tokens` of the `prompt_tokens` were found in the KV cache. `finish` says why it
-    ended: "end" (the model's own end), "stop" (a stop string, which is not in `text`), "length" or "cancelled".
-    Seconds count from the request; `first_token_seconds` is None where there was none."""
-
-    text: str
-    prompt_tokens: int
-    reused_tokens: int
-    generated_tokens: int
-    cancelled: bool
-    first_token_seconds: float | None
-    seconds: float
-    finish: protocol.Finish
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How likely a continuation is: the sum of its tokens' natural log-probabilities, and how many there are."""
-
-    logprob: float
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """What a caller wants to hear while a request runs, and how it takes it back."""
-
-    on_reading: OnReading | None = None
-    on_text: OnText | None = None
-    cancelled: IsCancelled | None = None
+class _Waived(Exception):
+    """The request was cancelled before the worker had it: while another ran, or while the model was being loaded."""
 
 
 class Engine:
     """A model in a child process, started by the first request (or `start`) and ended by `close`.
 
-    `context` is capped by what the model was trained for; `threads` defaults to the physical cores, at most 8.
+    `context` is capped by what the model was trained for. `threads` is to read and to write on; by default it is what
+    `measure_threads` found on this machine before, else the physical cores, at most 8. In the folder `keep` stand these
+    measurements and the beginnings of prompts that were warmed, for later starts. A model file that was replaced since
+    it was loaded is loaded anew by the next request; one that was deleted goes on being used.
     `patience` is how many seconds a request may go without a word from the child before it counts as hung.
     `allow_large` loads a model that seems not to fit in memory. All methods may be called from any thread.
 
@@ -132,12 +79,14 @@ class Engine:
         *,
         context: int = 2048,
         threads: int | None = None,
+        keep: Path | None = None,
         allow_large: bool = False,
         patience: float = 120.0,
     ) -> None:
         self._path = model
         self._context = context
-        self._threads = threads or engine_threads()
+        self._threads = threads
+        self._keep = keep
         self._allow_large = allow_large
         self._patience = patience
         self._lock = threading.RLock()
@@ -145,6 +94,11 @@ class Engine:
         self._info: ModelInfo | None = None
         self._ids = itertools.count(1)
         self._running: int | None = None
+        self._loading: protocol.Load | None = None
+        self._measured: ThreadChoice | None = None
+        self._stamp: _Stamp | None = None
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self.start()
@@ -155,45 +109,117 @@ class Engine:
 
     # The child's life
 
-    def start(self) -> None:
-        """Start the child and load the model, unless that is done."""
-        with self._lock:
-            if self._process is not None and self._process.alive:
-                return
+    def start(self, *, cancelled: IsCancelled | None = None) -> bool:
+        """Start the child and load the model, unless that is done. Returns False if `cancelled` said so first; the
+        model goes on being loaded then, and the next request finds it."""
+        try:
+            with self._turn(cancelled):
+                self._start(cancelled)
+        except _Waived:
+            return False
+        return True
+
+    def _start(self, cancelled: IsCancelled | None) -> None:
+        """With the lock held. Raises _Waived."""
+        if self._process is None or not self._process.alive or self._replaced():
             self._drop()
-            header = read_gguf_header(self._path)
-            about = card(header)
-            context = min(self._context, about.trained_context or self._context)
-            if not self._allow_large:
-                check_memory(header, context)
-            self._process = EngineProcess(self._threads)
-            request = protocol.Load(self._next_id(), str(self._path), context, self._threads)
-            try:
-                loaded = self._converse(self._process, request, protocol.Loaded, Callbacks())
-            except BaseException:
-                self._drop()
-                raise
-            self._info = ModelInfo(
-                name=about.name,
-                path=self._path,
-                parameters=loaded.parameters,
-                context=loaded.context,
-                languages=about.languages,
-                prompt_format=about.prompt_format,
-                licence=about.licence,
-                threads=loaded.threads,
-                chat_template=loaded.chat_template,
-                description=loaded.description,
-            )
-            log.info("%s loaded: context %d tokens, %d threads", about.name, loaded.context, loaded.threads)
+            self._begin_loading()
+        if self._loading is None:
+            return
+        assert self._process is not None
+        try:
+            loaded = self._converse(self._process, self._loading, protocol.Loaded, Callbacks(cancelled=cancelled))
+        except _Waived:
+            raise
+        except BaseException:
+            self._drop()
+            raise
+        self._loading = None
+        about = card(read_gguf_header(self._path))
+        self._info = ModelInfo(
+            name=about.name,
+            path=self._path,
+            parameters=loaded.parameters,
+            context=loaded.context,
+            languages=about.languages,
+            prompt_format=about.prompt_format,
+            licence=about.licence,
+            threads=loaded.threads,
+            reading_threads=loaded.reading_threads,
+            chat_template=loaded.chat_template,
+            description=loaded.description,
+        )
+        log.info(
+            "%s loaded: context %d tokens, reading on %d threads and writing on %d",
+            about.name, loaded.context, loaded.reading_threads, loaded.threads,
+        )  # fmt: skip
+
+    def _begin_loading(self) -> None:
+        header = read_gguf_header(self._path)
+        trained = card(header).trained_context
+        context = min(self._context, trained or self._context)
+        if not self._allow_large:
+            check_memory(header, context)
+        choice = self.threads
+        self._stamp = _stamp(self._path)
+        self._process = EngineProcess(max(choice.reading, choice.writing))
+        keep = str(self._keep) if self._keep is not None else ""
+        self._loading = protocol.Load(self._next_id(), str(self._path), context, choice.writing, choice.reading, keep)
+        self._process.send(self._loading)
+
+    @property
+    def threads(self) -> ThreadChoice:
+        """The threads that the next start computes on: as given, as measured, or as supposed."""
+        if self._threads:
+            return ThreadChoice(self._threads, self._threads)
+        supposed = engine_threads()
+        return self._measured or remembered(self._keep, self._path) or ThreadChoice(supposed, supposed)
+
+    def measure_threads(self) -> ThreadChoice | None:
+        """Measure how many threads are fastest, about two seconds, and go on with as many, now and at later starts.
+
+        None where the number was given, or where any other request came meanwhile: it does not wait for this one.
+        """
+        if self._threads:
+            return None
+        request = protocol.Measure(self._next_id(), candidates(), MEASURING)
+        try:
+            with self._turn(self._wanted):
+                self._start(self._wanted)
+                measured = self._exchange(request, protocol.Measured, Callbacks(cancelled=self._wanted))
+        except _Waived:
+            return None
+        if not measured.threads:
+            return None
+        found = zip(measured.threads, measured.reading, measured.writing, strict=True)
+        self._measured = choice = choose([Speed(*one) for one in found])
+        if self._info is not None:
+            self._info = replace(self._info, threads=choice.writing, reading_threads=choice.reading)
+        log.info("measured: %s; reading on %d threads, writing on %d", choice.speeds, choice.reading, choice.writing)
+        try:
+            remember(self._keep, self._path, choice)
+        except OSError as error:
+            log.warning("the threads measured are not kept: %s", error)
+        return choice
+
+    def _wanted(self) -> bool:
+        """Whether a request waits for its turn."""
+        return self._waiting > 0
+
+    def _replaced(self) -> bool:
+        """Whether another file stands where the model was loaded from. One that is gone is no other."""
+        now = _stamp(self._path)
+        return now is not None and now != self._stamp
 
     def close(self) -> None:
         """End the child. A request running in another thread is cancelled first. Closing twice does nothing."""
-        self.cancel()
-        with self._lock:
-            self._drop()
+        with self._queued():
+            self.cancel()
+            with self._lock:
+                self._drop()
 
     def _drop(self) -> None:
+        self._loading = None
         if self._process is not None:
             self._process.close()
             self._process = None
@@ -222,11 +248,17 @@ class Engine:
 
     def count(self, text: str) -> int:
         """Tokens of a prompt, the beginning-of-text token included where the model wants one."""
-        return self._ask(protocol.Count(self._next_id(), _parts(text)), protocol.Counted).tokens
+        return self._ask(protocol.Count(self._next_id(), parts_of(text)), protocol.Counted).tokens
 
     def warm(self, prefix: str, *, cancelled: IsCancelled | None = None) -> None:
-        """Read `prefix` into the KV cache, so that a prompt which begins with it is read from there on."""
-        self._ask(protocol.Warm(self._next_id(), _parts(prefix)), protocol.Done, Callbacks(cancelled=cancelled))
+        """Read `prefix` and keep it, so that every later prompt which begins with it is read from there on, whatever
+        was asked in between. The last four are kept."""
+        request = protocol.Warm(self._next_id(), parts_of(prefix))
+        try:
+            done = self._ask(request, protocol.Done, Callbacks(cancelled=cancelled))
+        except _Waived:
+            return
+        log.info("warmed %d tokens, %d of them kept before", done.prompt_tokens, done.reused_tokens)
 
     def generate(
         self,
@@ -248,9 +280,13 @@ class Engine:
         this thread; a cancelled generation returns what it has. Callbacks run in the calling thread.
         """
         request = protocol.Generate(
-            self._next_id(), _parts(prompt), max_tokens, tuple(stop), grammar, float(temperature), seed
+            self._next_id(), parts_of(prompt), max_tokens, tuple(stop), grammar, float(temperature), seed
         )
-        done = self._ask(request, protocol.Done, Callbacks(on_reading, on_text, cancelled))
+        began = time.monotonic()
+        try:
+            done = self._ask(request, protocol.Done, Callbacks(on_reading, on_text, cancelled))
+        except _Waived:
+            return Generation("", 0, 0, 0, True, None, time.monotonic() - began, "cancelled")
         log.info(
             "generated %d tokens in %.2f s (%s); %d of %d prompt tokens reused",
             done.generated_tokens, done.seconds, done.finish, done.reused_tokens, done.prompt_tokens,
@@ -273,8 +309,11 @@ class Engine:
         tokenised by itself (so end the prompt without a space and begin the continuation with it). A cancelled call
         returns an empty list.
         """
-        request = protocol.ScoreContinuations(self._next_id(), _parts(prompt), tuple(continuations))
-        scored = self._ask(request, protocol.Scored, Callbacks(cancelled=cancelled))
+        request = protocol.ScoreContinuations(self._next_id(), parts_of(prompt), tuple(continuations))
+        try:
+            scored = self._ask(request, protocol.Scored, Callbacks(cancelled=cancelled))
+        except _Waived:
+            return []
         log.info(
             "scored %d continuations in %.2f s; %d of %d prompt tokens reused",
             len(scored.logprobs), scored.seconds, scored.reused_tokens, scored.prompt_tokens,
@@ -293,20 +332,48 @@ class Engine:
         return next(self._ids)
 
     def _ask(self, request: protocol.Request, answer: type[_Answer], callbacks: Callbacks | None = None) -> _Answer:
-        with self._lock:
-            self.start()
-            assert self._process is not None
-            self._running = request.id
-            try:
-                return self._converse(self._process, request, answer, callbacks or Callbacks())
-            finally:
-                self._running = None
+        """Raises _Waived when it was cancelled before its turn came."""
+        callbacks = callbacks or Callbacks()
+        with self._queued(), self._turn(callbacks.cancelled):
+            self._start(callbacks.cancelled)
+            return self._exchange(request, answer, callbacks)
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        """Count as wanted, so that a measurement makes way."""
+        with self._waiting_lock:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._waiting_lock:
+                self._waiting -= 1
+
+    @contextmanager
+    def _turn(self, cancelled: IsCancelled | None) -> Iterator[None]:
+        """Hold the lock; raises _Waived if `cancelled` says so before it is had."""
+        while not self._lock.acquire(timeout=POLL if cancelled else -1):
+            if cancelled and cancelled():
+                raise _Waived
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _exchange(self, request: protocol.Request, answer: type[_Answer], callbacks: Callbacks) -> _Answer:
+        assert self._process is not None
+        self._running = request.id
+        try:
+            self._process.send(request)
+            return self._converse(self._process, request, answer, callbacks)
+        finally:
+            self._running = None
 
     def _converse(
         self, process: EngineProcess, request: protocol.Request, answer: type[_Answer], callbacks: Callbacks
     ) -> _Answer:
-        """Send a request and hear the worker out until its answer."""
-        process.send(request)
+        """Hear the worker out until it answers a request that was sent to it. Raises _Waived for a load that is
+        cancelled: it goes on for the next request."""
         heard = time.monotonic()
         cancel_sent: float | None = None
         try:
@@ -320,13 +387,19 @@ class Engine:
                 if message is not None and message.id == request.id:
                     self._hear(message, callbacks)
                 if cancel_sent is None and callbacks.cancelled and callbacks.cancelled():
+                    if isinstance(request, protocol.Load):
+                        raise _Waived
                     process.send(protocol.Cancel(self._next_id(), request.id))
                     cancel_sent = now
                 self._check_pulse(process, request, now - heard, now - cancel_sent if cancel_sent else 0.0)
         except EOFError:
+            changed = f"{self._path.name} was changed while it was in use; " if self._replaced() else ""
             raise EngineStopped(
-                f"The engine stopped at work ({process.cause_of_death()}); it starts again with the next question."
+                f"The engine stopped at work ({changed}{process.cause_of_death()}); it starts again with the next "
+                "question."
             ) from None
+        except _Waived:
+            raise
         except BaseException:
             # A callback failed, or the worker refused: whatever it still does for this request is for nobody.
             process.send(protocol.Cancel(self._next_id(), request.id))
@@ -351,6 +424,11 @@ class Engine:
                 reason = next((line for line in reversed(failed.log) if "error" in line.lower()), "")
                 detail = f" ({reason})" if reason else ""
                 return ModelUnreadable(f"{failed.message}{detail}: choose another model file.")
+            case "memory":
+                return ModelTooLarge(
+                    f"{failed.message}: close other programs, or choose a smaller model or a more strongly quantised "
+                    "one."
+                )
             case "too_long":
                 return PromptTooLong(failed.message[:1].upper() + failed.message[1:] + ".")
             case "value":
@@ -367,3 +445,12 @@ class Engine:
                 f"The engine said nothing for {max(silent, cancelling):.0f} seconds and was ended; it starts again "
                 "with the next question."
             )
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What tells one state of a file from another; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

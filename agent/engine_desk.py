@@ -19,12 +19,15 @@ from agent.chat_template import ChatTemplate, TemplateFailed
 from agent.protocol import Part, Request
 from agent.sampling import Logits, Sampler, log_probability
 from agent.streaming import TextStream
+from agent.threads import Speed, choose
 
 if TYPE_CHECKING:
     from agent.engine_worker import Model
 
-SCORED_ROWS = 64
-"""Tokens whose logits are kept at one time while scoring: 64 rows of a vocabulary of 262,144 are 64 MiB."""
+MEASURED_PROMPT, MEASURED_WRITING = 64, 6
+"""Tokens read and written to time a number of threads."""
+
+MEASURED_ROUNDS = 2
 
 SIGN_OF_LIFE = 1.0
 """Seconds after which an empty piece of text tells the engine that the worker is at work."""
@@ -91,6 +94,8 @@ class Desk:
                 return self._generated(request)
             case protocol.ScoreContinuations():
                 return self._scored(request)
+            case protocol.Measure():
+                return self._measured(request)
             case _:
                 raise Refused("value", f"{request.kind} has no answer")
 
@@ -115,7 +120,7 @@ class Desk:
         def alive() -> None:
             self._show_life(request.id)
 
-        self._model = model = self._load(request.path, request.context, request.threads, self._cancelled, alive)
+        self._model = model = self._load(request, self._cancelled, alive)
         return protocol.Loaded(
             request.id,
             description=model.description,
@@ -123,6 +128,7 @@ class Desk:
             context=model.context,
             trained_context=model.trained_context,
             threads=request.threads,
+            reading_threads=request.reading_threads,
             chat_template=model.template is not None,
         )
 
@@ -158,11 +164,14 @@ class Desk:
 
     def _warmed(self, request: protocol.Warm) -> protocol.Done:
         started = time.monotonic()
+        model = self._ready
         tokens = self._prompt(request.prompt, room=0)
-        reused = self._ready.reuse(tokens)
+        model.recall(tokens)
+        reused = model.reuse(tokens)
         finish: protocol.Finish = "end"
         try:
             self._read(request.id, tokens)
+            model.keep()
         except Cancelled:
             finish = "cancelled"
         seconds = time.monotonic() - started
@@ -247,11 +256,59 @@ class Desk:
         model = self._ready
         total = log_probability(after_prompt, continuation[0]) if continuation else 0.0
         try:
-            for begin in range(0, len(continuation) - 1, SCORED_ROWS):
-                end = min(begin + SCORED_ROWS, len(continuation) - 1)
+            for begin in range(0, len(continuation) - 1, model.scored_rows):
+                end = min(begin + model.scored_rows, len(continuation) - 1)
                 model.decode([Row(continuation[at], start + at, True) for at in range(begin, end)])
                 for at in range(begin, end):
                     total += log_probability(model.logits(at - begin), continuation[at + 1])
         finally:
             model.cut_back()
         return total
+
+    # Measuring
+
+    def _measured(self, request: protocol.Measure) -> protocol.Measured:
+        """Each number of threads twice, by turns, and the better time counts: another program may have been at work.
+        The cache is empty afterwards; kept beginnings are put back by the next prompt."""
+        model = self._ready
+        if model.context < MEASURED_PROMPT + MEASURED_WRITING:
+            raise Refused("value", f"a context of {model.context} tokens is too short to measure in")
+        before = model.threads
+        until = time.monotonic() + request.seconds
+        best: dict[int, tuple[float, float]] = {}
+        try:
+            self._timed(request.threads[0])  # the first pages of the weights come from the disk
+            for round_ in range(MEASURED_ROUNDS):
+                for threads in request.threads:
+                    if threads not in best and (round_ or (best and time.monotonic() > until)):
+                        continue  # the time was up in the first round
+                    found = self._timed(threads)
+                    known = best.get(threads, found)
+                    best[threads] = (max(known[0], found[0]), max(known[1], found[1]))
+                    self._show_life(request.id)
+        except Cancelled:
+            best = {}
+            model.use_threads(*before)
+        else:
+            speeds = [Speed(threads, *found) for threads, found in best.items()]
+            choice = choose(speeds)
+            model.use_threads(choice.writing, choice.reading)
+        finally:
+            model.forget()
+        reading, writing = tuple(found[0] for found in best.values()), tuple(found[1] for found in best.values())
+        return protocol.Measured(request.id, tuple(best), reading, writing)
+
+    def _timed(self, threads: int) -> tuple[float, float]:
+        """Tokens a second of reading and of writing on that many threads. Raises Cancelled."""
+        model = self._ready
+        model.use_threads(threads, threads)
+        model.forget()
+        started = time.monotonic()
+        model.decode([Row(at % model.size, at, at == MEASURED_PROMPT - 1) for at in range(MEASURED_PROMPT)])
+        read = time.monotonic()
+        for at in range(MEASURED_PROMPT, MEASURED_PROMPT + MEASURED_WRITING):
+            if self._cancelled():
+                raise Cancelled
+            model.decode([Row(at % model.size, at, True)])
+        written = time.monotonic()
+        return MEASURED_PROMPT / (read - started), MEASURED_WRITING / (written - read)

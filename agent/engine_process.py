@@ -16,21 +16,10 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from agent import protocol
 
-_MOST_THREADS = 8
 _ILLEGAL_INSTRUCTION = 0xC000001D  # Windows' status; elsewhere it is SIGILL
 _END_PATIENCE = 3.0
-
-
-def engine_threads() -> int:
-    """Physical cores that this process may use, at most 8: more make memory the limit, and leave the user none."""
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):  # fewer in a container or under taskset
-        cores = min(cores, len(os.sched_getaffinity(0)))
-    return max(1, min(cores, _MOST_THREADS))
 
 
 class EngineProcess:
@@ -137,7 +126,11 @@ def _in_words(code: int) -> str:
     if code in (-getattr(signal, "SIGILL", 4), _ILLEGAL_INSTRUCTION, _ILLEGAL_INSTRUCTION - (1 << 32)):
         return "this processor lacks instructions that llama.cpp was built to use"
     if code == -getattr(signal, "SIGKILL", 9):
-        return "the system ended it, most often for want of memory"
+        return "the system ended it, most often for want of memory: close other programs, or choose a smaller model"
+    if code == -getattr(signal, "SIGBUS", 7):
+        return "its model file became shorter, or could not be read, while it was in use"
+    if code == -getattr(signal, "SIGABRT", 6):
+        return "llama.cpp gave up, most often for want of memory: close other programs, or choose a smaller model"
     return f"it crashed with signal {-code}" if code < 0 else f"it ended with status {code}"
 
 

@@ -12,27 +12,40 @@ from __future__ import annotations
 
 import ctypes
 import os
-import queue
 import signal
 import sys
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, Self
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when libgomp is loaded, with llama_cpp
 
 import numpy as np
+from llama_cpp import __version__ as llama_cpp_version
 from llama_cpp import llama_cpp as llama
 from numpy.typing import NDArray
 
 from agent import protocol
 from agent.engine_desk import Cancelled, Desk, Refused, Row
-from agent.protocol import Part, Request
+from agent.inbox import Inbox
+from agent.prefixes import Prefix, Prefixes, common
+from agent.protocol import Part
 from agent.sampling import Logits, Tokens
 
 BATCH = 256
-"""Tokens read at once: 512 was 2 % faster and twice the compute buffer, 64 10 % slower (SmolLM2-135M, 2 cores)."""
+"""The most tokens read at once: 512 was 2 % faster and twice the compute buffer, 64 10 % slower (SmolLM2-135M, 2
+cores)."""
+
+FIRST_BATCH, LEAST_BATCH = 128, 32
+STEP = 0.5
+"""Seconds of reading that a batch is made for, by the speed of the one before, within these sizes and BATCH: there is a
+word of progress after each. A cancel ends one in the middle, between two matrix products."""
+
+LONGEST_PRODUCT = 2.5e9
+"""Floating-point operations in the last matrix product of a batch that is scored: a cancel can't interrupt it, and two
+slow cores do some twenty billion a second."""
 
 
 _SEQUENCE = 0
@@ -64,7 +77,9 @@ class Log:
 class Model:
     """A loaded model with one context. `cached` are the tokens that its KV cache holds for the prompt."""
 
-    def __init__(self, path: str, context: int, threads: int, cancelled: Callable[[], bool], alive: Callable[[], None]):
+    def __init__(self, load: protocol.Load, cancelled: Callable[[], bool], alive: Callable[[], None]) -> None:
+        path, context = load.path, load.context
+
         def loading(_done: float, _data: object) -> bool:
             alive()
             return True
@@ -76,9 +91,9 @@ class Model:
             raise Refused("model", f"llama.cpp can't load {path}")
         self._vocabulary = llama.llama_model_get_vocab(self._model)
         self.trained_context: int = llama.llama_model_n_ctx_train(self._model)
-        self._context = llama.llama_init_from_model(self._model, self._context_parameters(context, threads))
+        self._context = llama.llama_init_from_model(self._model, self._context_parameters(load))
         if not self._context:
-            raise Refused("model", f"there is not enough memory for a context of {context} tokens of {path}")
+            raise Refused("memory", f"there is not enough memory for a context of {context} tokens of {path}")
         self._memory = llama.llama_get_memory(self._context)
         if not self._memory or llama.llama_model_has_encoder(self._model):
             raise Refused("model", f"{path} is not a model that writes text")
@@ -88,7 +103,11 @@ class Model:
         self.eos: int = llama.llama_vocab_eos(self._vocabulary)
         self._adds_bos = self.bos >= 0 and bool(llama.llama_vocab_get_add_bos(self._vocabulary))
         self._batch = llama.llama_batch_init(BATCH, 0, 1)
+        self._step = FIRST_BATCH
+        width = llama.llama_model_n_embd(self._model)
+        self.scored_rows: int = max(4, min(64, int(LONGEST_PRODUCT / (2 * self.size * width))))
         self.cached: list[int] = []
+        self._prefixes = Prefixes(_identity(path, self.description), Path(load.keep) if load.keep else None)
 
     def _model_parameters(self) -> llama.llama_model_params:
         parameters = llama.llama_model_default_params()
@@ -97,11 +116,11 @@ class Model:
         parameters.progress_callback = self._alive
         return parameters
 
-    def _context_parameters(self, context: int, threads: int) -> llama.llama_context_params:
+    def _context_parameters(self, load: protocol.Load) -> llama.llama_context_params:
         parameters = llama.llama_context_default_params()
-        parameters.n_ctx = min(context, self.trained_context)
+        parameters.n_ctx = min(load.context, self.trained_context)
         parameters.n_batch = parameters.n_ubatch = BATCH
-        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.n_threads, parameters.n_threads_batch = load.threads, load.reading_threads
         # Off, logits are the same to the bit however a prompt is split over batches and whatever of it was cached;
         # on, they moved by up to 2.3, and it was no faster (SmolLM2-135M Q4_1: 282 and 275 tokens/s).
         parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -178,13 +197,41 @@ class Model:
     # Computing
 
     def reuse(self, tokens: Sequence[int]) -> int:
-        """Cut the cache back to what it has in common with `tokens`, less one token, whose logits are needed."""
-        same = 0
-        for held, wanted in zip(self.cached, tokens[:-1], strict=False):
-            if held != wanted:
-                break
-            same += 1
-        return self._cut(same)
+        """Cut the cache back to what it has in common with `tokens`, less one token, whose logits are needed; or put
+        a kept beginning in its place, if that has more."""
+        wanted = tokens[:-1]
+        kept = self._prefixes.best(wanted, common(self.cached, wanted))
+        if kept is not None:
+            self._restore(kept)
+        return self._cut(common(self.cached, wanted))
+
+    def keep(self) -> None:
+        """Keep what the cache holds, for every later prompt that begins with it, and for later starts."""
+        if self._prefixes.holds(self.cached):
+            return
+        size = llama.llama_state_seq_get_size(self._context, _SEQUENCE)
+        state = (ctypes.c_uint8 * size)()
+        written = llama.llama_state_seq_get_data(self._context, state, size, _SEQUENCE)
+        prefix = Prefix(tuple(self.cached), ctypes.string_at(state, written))
+        self._prefixes.keep(prefix)
+        try:
+            self._prefixes.store(prefix)
+        except OSError as error:  # the next start reads it anew
+            print(f"the beginning of the prompt is not kept: {error}", file=sys.stderr, flush=True)
+
+    def recall(self, tokens: Sequence[int]) -> None:
+        """Have `tokens` ready for `reuse` if an earlier start kept just these."""
+        if not self._prefixes.holds(tokens) and (stored := self._prefixes.stored(tokens)):
+            self._prefixes.keep(stored)
+
+    def _restore(self, prefix: Prefix) -> None:
+        self.forget()
+        state = (ctypes.c_uint8 * len(prefix.state)).from_buffer_copy(prefix.state)
+        if llama.llama_state_seq_set_data(self._context, state, len(prefix.state), _SEQUENCE):
+            self.cached = list(prefix.tokens)
+        else:
+            self._prefixes.forget(prefix)
+            self.forget()
 
     def _cut(self, length: int) -> int:
         if not llama.llama_memory_seq_rm(self._memory, _SEQUENCE, length, -1):
@@ -206,9 +253,12 @@ class Model:
         there. Raises Cancelled."""
         while len(self.cached) < len(tokens):
             start = len(self.cached)
-            end = min(start + BATCH, len(tokens))
+            end = min(start + self._step, len(tokens))
+            began = time.monotonic()
             self.decode([Row(tokens[at], at, at == len(tokens) - 1) for at in range(start, end)])
             self.cached.extend(tokens[start:end])
+            if end - start == self._step:
+                self._step = _next_step(self._step, time.monotonic() - began)
             yield end
 
     def append(self, token: int) -> None:
@@ -241,9 +291,31 @@ class Model:
         pointer = llama.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(self.size,))
 
+    def use_threads(self, writing: int, reading: int) -> None:
+        """Compute on these numbers of threads from now on."""
+        llama.llama_set_n_threads(self._context, writing, reading)
+
+    @property
+    def threads(self) -> tuple[int, int]:
+        """The threads that write, and that read."""
+        return llama.llama_n_threads(self._context), llama.llama_n_threads_batch(self._context)
+
     def grammar(self, source: str) -> Grammar:
         """A grammar for one generation."""
         return Grammar(self._vocabulary, source)
+
+
+def _next_step(step: int, seconds: float) -> int:
+    """The size of the next batch, a power of two, after one of `step` tokens took `seconds`."""
+    fits = max(1, int(step * STEP / max(seconds, 1e-6)))
+    return max(LEAST_BATCH, min(BATCH, 1 << (fits.bit_length() - 1)))
+
+
+def _identity(path: str, description: str) -> str:
+    """What a kept state holds for: the file as it is, and the build of llama.cpp."""
+    file = Path(path).stat()
+    system = llama.llama_print_system_info().decode("utf-8", "replace")
+    return f"{os.path.realpath(path)} {file.st_size} {file.st_mtime_ns} {description} {llama_cpp_version} {system}"
 
 
 class Grammar:
@@ -277,49 +349,6 @@ class Grammar:
 
 
 # The process
-
-
-class Inbox:
-    """The requests from standard input, read by a thread, so that cancels overtake what waits."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._cancelled_ids: set[int] = set()
-        self._current: int | None = None
-        self._flag = False
-        threading.Thread(target=self._read, name="requests", daemon=True).start()
-
-    def cancelled(self) -> bool:
-        """Whether the request at hand was cancelled."""
-        return self._flag
-
-    def __iter__(self) -> Iterator[Request]:
-        while True:
-            request = self._waiting.get()
-            with self._lock:
-                self._current = request.id
-                self._flag = request.id in self._cancelled_ids
-            yield request
-            with self._lock:
-                self._current = None
-                self._cancelled_ids.discard(request.id)
-
-    def _read(self) -> None:
-        for line in self._stream:
-            try:
-                request = protocol.decode_request(line)
-            except protocol.ProtocolError as error:
-                print(f"not a request: {error}", file=sys.stderr, flush=True)
-                os._exit(2)
-            if isinstance(request, protocol.Cancel):
-                with self._lock:
-                    self._cancelled_ids.add(request.target)
-                    self._flag = self._flag or request.target == self._current
-            else:
-                self._waiting.put(request)
-        os._exit(0)  # the application is gone; whatever is being computed is for nobody
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 _T = TypeVar("_T")
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
-FailureKind = Literal["model", "too_long", "value", "internal"]
+FailureKind = Literal["model", "memory", "too_long", "value", "internal"]
 Finish = Literal["end", "stop", "length", "cancelled"]
 
 
@@ -37,12 +37,15 @@ class Part:
 
 @dataclass(frozen=True, config=_STRICT)
 class Load:
-    """Load the GGUF at `path` with room for `context` tokens, computing on `threads` threads."""
+    """Load the GGUF at `path` with room for `context` tokens, reading prompts on `reading_threads` threads and writing
+    on `threads`. Warmed beginnings of prompts are kept in the folder `keep` ("": in memory only)."""
 
     id: int
     path: str
     context: int
     threads: int
+    reading_threads: int
+    keep: str = ""
     kind: Literal["load"] = "load"
 
 
@@ -67,7 +70,7 @@ class Count:
 
 @dataclass(frozen=True, config=_STRICT)
 class Warm:
-    """Read a prompt into the KV cache and leave it there."""
+    """Read a prompt into the KV cache, and keep it for all prompts that begin with it, whatever comes between."""
 
     id: int
     prompt: tuple[Part, ...]
@@ -99,6 +102,16 @@ class ScoreContinuations:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Measure:
+    """Read and write on each of these numbers of threads, for `seconds` in all, and go on with the best."""
+
+    id: int
+    threads: tuple[int, ...]
+    seconds: float
+    kind: Literal["measure"] = "measure"
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Cancel:
     """Stop request `target`, whether it runs or waits; it is answered as far as it went. Has no answer of its own."""
 
@@ -107,7 +120,7 @@ class Cancel:
     kind: Literal["cancel"] = "cancel"
 
 
-Request = Load | Chat | Count | Warm | Generate | ScoreContinuations | Cancel
+Request = Load | Chat | Count | Warm | Generate | ScoreContinuations | Measure | Cancel
 
 
 # Events on the way to an answer, and answers
@@ -123,6 +136,7 @@ class Loaded:
     context: int
     trained_context: int
     threads: int
+    reading_threads: int
     chat_template: bool
     kind: Literal["loaded"] = "loaded"
 
@@ -193,6 +207,18 @@ class Scored:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Measured:
+    """Tokens a second for each number of threads, as far as it came; empty when cancelled, with the threads as they
+    were."""
+
+    id: int
+    threads: tuple[int, ...]
+    reading: tuple[float, ...]
+    writing: tuple[float, ...]
+    kind: Literal["measured"] = "measured"
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Failed:
     """The request failed; the worker goes on. `message` is a sentence, `log` llama.cpp's last lines."""
 
@@ -203,7 +229,7 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Message = Loaded | Rendered | Counted | ReadingPrompt | Text | Done | Scored | Failed
+Message = Loaded | Rendered | Counted | ReadingPrompt | Text | Done | Scored | Measured | Failed
 
 
 _requests: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])

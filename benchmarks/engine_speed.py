@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.engine import Engine
-from agent.engine_process import engine_threads
 from agent.models import resolve_model
 from agent.sampling import log_probability
+from agent.threads import engine_threads
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the engine's child, or the two would not be comparable
 
