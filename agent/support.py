@@ -193,8 +193,11 @@ def without(sentence: str, marked: Sequence[Unheld]) -> str:
 
 
 def content(text: str) -> list[str]:
-    """The words of a statement to compare by: analyzer tokens without stop words, and in Japanese without the pairs in
-    which a particle or an ending touches a word, which another wording has otherwise."""
+    """The words of a statement to compare by: analyzer tokens without stop words, numbers in words as digits, and in
+    Japanese without the pairs in which a particle or an ending touches a word, which another wording has otherwise."""
+    for one in reversed(figures(text)):
+        if one.written and one.value not in {"0", "1"}:
+            text = f"{text[: one.start]}{one.value}{text[one.end :]}"
     found = tokens(text, query=True)
     return [word for word in found if not (len(word) == 2 and _MIXED_PAIR.fullmatch(word))] or found
 
@@ -242,7 +245,9 @@ class _Known:
         return _stands(name, self.text)
 
     def holds_figure(self, figure: Figure) -> bool:
-        return held(figure, self.figures, self.units) or _stands(figure.value, self.text)
+        if held(figure, self.figures, self.units):
+            return True
+        return not figure.unit and _stands(figure.value, self.text)
 
 
 def _basis(evidence: Sequence[Evidence], question: str) -> str:
@@ -333,10 +338,10 @@ def _stood_in_for(core: str, rest: str, marked: Sequence[Unheld]) -> set[str]:
     if not marked:
         return set()
     spoken = folded(rest)
+    lacking = {one.text for one in _names(core) if not _stands(one.text, spoken)}
     if marked[0].kind == "figure":
-        lacking = {core[one.start : one.end] for one in figures(core) if not _stands(one.value, spoken)}
-    else:
-        lacking = {one.text for one in _names(core) if not _stands(one.text, spoken)}
+        numbers = {core[one.start : one.end] for one in figures(core) if not _stands(one.value, spoken)}
+        lacking = {next((name for name in lacking if number in name), number) for number in numbers}
     return set(content(lacking.pop())) if len(lacking) == 1 else set()
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.conftest import ROOT, Tebiki
 
+PORT_QUESTION = "On which port does the event service listen?"
 PAGE = """<html><head><title>{title} - Night Watch</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"""
 PAGES = {
     "hold.html": ("Holding a job", "A job whose hold attribute is set waits until the operator releases it with relq."),
@@ -73,7 +75,7 @@ def test_search_gives_the_documented_fields(tebiki: Tebiki, library: Path) -> No
 
 @pytest.mark.model
 def test_ask_cites_a_quote_that_stands_at_its_offsets(tebiki: Tebiki, library: Path) -> None:
-    answer = tebiki("ask", "On which port does the event service listen?", "--library", library, "--json").json
+    answer = tebiki("ask", PORT_QUESTION, "--library", library, "--json").json
     assert not answer["abstained"]
     assert "24680" in answer["answer"]
     (listed,) = tebiki("library", "list", "--library", library, "--json").json
@@ -82,6 +84,9 @@ def test_ask_cites_a_quote_that_stands_at_its_offsets(tebiki: Tebiki, library: P
     assert text[citation["start"] : citation["end"]] == citation["quote"]
     assert {"search", "extract", "first_evidence", "first_token", "total"} == set(answer["seconds"])
     assert {"prompt", "reused", "generated"} == set(answer["tokens"])
+    assert answer["problem"] == ""
+    for one in answer["unsupported"]:
+        assert answer["answer"][one["start"] : one["end"]] == one["text"]
     assert answer["steps"][0]["action"].startswith("search[")
 
 
@@ -233,12 +238,31 @@ def test_cp932_declared_as_utf8_is_read_as_what_it_is(tebiki: Tebiki, tmp_path: 
     assert hit["text"] == "ジョブの実行を保留する。"
 
 
-def test_a_model_file_that_is_not_a_gguf_is_refused(tebiki: Tebiki, library: Path, tmp_path: Path) -> None:
+def test_a_model_file_that_is_not_a_gguf_costs_the_words_and_not_the_answer(
+    tebiki: Tebiki, library: Path, tmp_path: Path
+) -> None:
     model = tmp_path / "model.gguf"
     model.write_bytes(b"GIF89a" + bytes(1000))
-    reason = refused(tebiki, "ask", "On which port?", "--library", library, "--model", model)
-    assert "model.gguf" in reason
-    assert "GGUF" in reason
+    answered_by_quotes_because(("model.gguf", "GGUF"), tebiki, library, model)
+
+
+def answered_by_quotes_because(reasons: Sequence[str], tebiki: Tebiki, library: Path, model: Path) -> None:
+    done = tebiki("ask", PORT_QUESTION, "--library", library, "--model", model, "--json")
+    assert done.status == 0, done.err
+    assert not done.json["abstained"]
+    assert not done.json["phrased"]
+    assert "24680/tcp" in done.json["answer"]
+    assert all(reason in done.json["problem"] for reason in reasons)
+    shown = tebiki("ask", PORT_QUESTION, "--library", library, "--model", model)
+    assert shown.status == 0
+    assert done.json["citations"][0]["quote"] in shown.out
+    assert all(reason in shown.err for reason in reasons)
+
+
+def test_a_model_file_named_on_the_command_line_that_is_not_there_is_an_error(
+    tebiki: Tebiki, library: Path, tmp_path: Path
+) -> None:
+    assert "none.gguf" in refused(tebiki, "ask", "Why?", "--library", library, "--model", tmp_path / "none.gguf")
 
 
 def gguf_header(tensors: int, **values: int | str) -> bytes:
@@ -254,7 +278,7 @@ def gguf_header(tensors: int, **values: int | str) -> bytes:
     return out
 
 
-def test_a_model_too_large_for_the_memory_is_refused_with_the_figures(
+def test_a_model_too_large_for_the_memory_costs_the_words_and_is_told_of_with_the_figures(
     tebiki: Tebiki, library: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "huge.gguf"
@@ -263,9 +287,7 @@ def test_a_model_too_large_for_the_memory_is_refused_with_the_figures(
     with model.open("wb") as file:
         file.write(gguf_header(1, general__architecture="llama", **shape, **heads))
         file.truncate(900 * 1024**3)
-    reason = refused(tebiki, "ask", "On which port?", "--library", library, "--model", model)
-    assert "huge.gguf" in reason
-    assert "memory" in reason
+    answered_by_quotes_because(("huge.gguf", "memory", "MiB"), tebiki, library, model)
 
 
 def test_a_question_of_100_000_characters_is_refused(tebiki: Tebiki, library: Path) -> None:
