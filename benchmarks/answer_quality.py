@@ -2,7 +2,7 @@
 
     python -m benchmarks.answer_quality                       both models, all sets (half an hour on two cores)
     python -m benchmarks.answer_quality --models none         quotes alone and the pasted passage (a minute)
-    python -m benchmarks.answer_quality --models starter --sets pack-en --show
+    python -m benchmarks.answer_quality --models starter --sets pack-en --quick --show
 
 Asks operators' questions (slurm_dev, and the domain pack's in both languages) of libraries made by the program's own
 import, and prints for the questions that the library answers, with 95 % Wilson intervals:
@@ -169,7 +169,7 @@ def show(replies: Iterable[Reply]) -> None:
         print(f"        {one.text[:400]!r}")
 
 
-def run(shelf: Shelf, names: Sequence[str], models: Sequence[str], limit: int, *, look: bool) -> None:
+def run(shelf: Shelf, names: Sequence[str], models: Sequence[str], limit: int, *, quick: bool, look: bool) -> None:
     """Ask everything and print a table a set."""
     with ExitStack() as engines:
         running = {
@@ -188,7 +188,7 @@ def run(shelf: Shelf, names: Sequence[str], models: Sequence[str], limit: int, *
                 assistant = Assistant(library, engine)
                 told[model] = [answered(case, library, assistant.ask(case.asked.question)) for case in cases]
                 print(row(f"Tebiki, {model}", told[model]), flush=True)
-                if engine is not None and case_language(cases) in engine.info.languages:
+                if engine is not None and not quick and case_language(cases) in engine.info.languages:
                     peer = [prompted(case, library, engine) for case in cases]
                     print(row(f"five passages into the prompt, {model}", peer), flush=True)
                 if look:
@@ -208,11 +208,13 @@ def main() -> int:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--limit", type=int, default=1000)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "tebiki-answers")
+    parser.add_argument("--quick", action="store_true", help="leave out the five passages in a prompt, which take long")
     parser.add_argument("--show", action="store_true", help="print each answer too")
     options = parser.parse_args()
     try:
         with Shelf(options.work) as shelf:
-            run(shelf, options.sets.split(","), options.models.split(","), options.limit, look=options.show)
+            run(shelf, options.sets.split(","), options.models.split(","), options.limit,
+                quick=options.quick, look=options.show)  # fmt: skip
     except DataMissing as missing:
         print(missing, file=sys.stderr)
         return 1
