@@ -280,8 +280,8 @@ class Desk:
             self._timed(request.threads[0])  # the first pages of the weights come from the disk
             for round_ in range(MEASURED_ROUNDS):
                 for threads in request.threads:
-                    if threads not in best and (round_ or (best and time.monotonic() > until)):
-                        continue  # the time was up in the first round
+                    if best and (time.monotonic() > until or (round_ and threads not in best)):
+                        continue  # the time is up
                     found = self._timed(threads)
                     known = best.get(threads, found)
                     best[threads] = (max(known[0], found[0]), max(known[1], found[1]))

@@ -72,7 +72,8 @@ class Answering:
         from agent.models import resolve_model
 
         try:
-            engine = Engine(resolve_model(self._model, self._folders.data / "models"), threads=self._threads or None)
+            path = resolve_model(self._model, self._folders.data / "models")
+            engine = Engine(path, threads=self._threads or None, keep=self._folders.engine)
             self._engine = engine
             self._engine_made.set()
             engine.start()
@@ -102,7 +103,8 @@ class Answering:
         return self._assistant().ask(question, history=history, on_event=on_event, cancelled=cancelled, scope=scope)
 
     def warm(self) -> None:
-        """Let the model read the fixed part of its prompt, so that the first question need not wait for that."""
+        """Let the model read the fixed part of its prompt, so that the first question need not wait for that; then, at
+        the first start, let it find how many threads are fastest here, for which no question waits."""
         from agent.assistant import warm
 
         try:
@@ -112,6 +114,14 @@ class Answering:
             log.info("not warmed: %s", error)
         finally:
             self._engine_ready.set()
+        self._measure_threads()
+
+    def _measure_threads(self) -> None:
+        try:
+            if self._engine is not None and not self._engine.threads.speeds:
+                self._engine.measure_threads()
+        except (TebikiError, ValueError) as error:
+            log.info("threads not measured: %s", error)
 
     def open_library(self) -> None:
         """Open the library, so that the first question need not; does nothing where there is none yet."""

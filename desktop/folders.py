@@ -13,7 +13,8 @@ PROGRAM = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """`library` holds library.sqlite and what is derived from it; `data` holds chats.sqlite, logs and tuned models;
+    """`library` holds library.sqlite and what is derived from it; `data` holds chats.sqlite, logs, tuned models and
+    what the engine keeps for its next start;
     `domains` holds the domain packs and is only read."""
 
     library: Path
@@ -24,6 +25,11 @@ class Folders:
     def keys(self) -> Path:
         """Holds the key that signs library packs, and whose packs are accepted."""
         return self.data / "keys"
+
+    @property
+    def engine(self) -> Path:
+        """Holds what the engine keeps for its next start: measured threads, beginnings of prompts; made anew."""
+        return self.data / "engine"
 
 
 def default_data() -> Path:

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     model: str = Field(default="starter", description='Model that words answers: "starter", "tuned" or a GGUF file.')
     language: Literal["system", "en", "ja"] = Field(default="system", description="Language of the window.")
     theme: Literal["system", "light", "dark"] = Field(default="system", description="Colours of the window.")
-    threads: int = Field(default=0, ge=0, le=256, description="The model's threads; 0: one a physical core, up to 8.")
+    threads: int = Field(default=0, ge=0, le=256, description="The model's threads; 0: as measured.")
 
     @classmethod
     def settings_customise_sources(

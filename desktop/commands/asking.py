@@ -109,7 +109,7 @@ def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engin
     from agent.models import resolve_model
 
     path = resolve_model(model or settings.model, folders.data / "models")
-    return Engine(path, threads=settings.threads or None)
+    return Engine(path, threads=settings.threads or None, keep=folders.engine)
 
 
 def _start(engine: Engine) -> Callable[[], bool]:

@@ -59,6 +59,7 @@ def examine(settings: Settings, folders: Folders) -> Iterator[Finding]:
         window_libraries,
         engine,
         lambda: model(settings, folders),
+        lambda: threads(settings, folders),
         embedder,
         lambda: library_state(folders),
         network,
@@ -137,6 +138,26 @@ def model(settings: Settings, folders: Folders) -> Finding:
 
     path = resolve_model(settings.model, folders.data / "models")
     return Finding("model", True, f"{settings.model}: {path.name}, {path.stat().st_size // MEBIBYTE} MiB")
+
+
+def threads(settings: Settings, folders: Folders) -> Finding:
+    """How many threads the model computes on. Measured now, about five seconds with the start, if it never was."""
+    from agent.engine import Engine
+    from agent.models import resolve_model
+
+    engine = Engine(
+        resolve_model(settings.model, folders.data / "models"), threads=settings.threads or None, keep=folders.engine
+    )
+    if settings.threads:
+        return Finding("threads", None, f"{settings.threads}, as the settings say")
+    choice = engine.threads
+    try:
+        measured = choice if choice.speeds else engine.measure_threads() or choice
+    finally:
+        engine.close()
+    speeds = "; ".join(f"{one.threads}: {one.reading:.0f} and {one.writing:.0f}" for one in measured.speeds)
+    detail = f"reading on {measured.reading}, writing on {measured.writing}"
+    return Finding("threads", True, f"{detail} (tokens/s measured, {speeds})" if speeds else detail)
 
 
 def embedder() -> Finding:

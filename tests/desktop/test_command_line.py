@@ -138,7 +138,9 @@ def test_verify_finds_damage_and_rebuild_mends_it(tebiki: Tebiki, manual: Path, 
 
 def test_doctor_looks_at_everything(tebiki: Tebiki, library: Path) -> None:
     report = tebiki("doctor", "--library", library, "--json").json
-    assert {"machine", "engine", "model", "embedder", "library"} <= {one["name"] for one in report["findings"]}
+    assert {"machine", "engine", "model", "threads", "embedder", "library"} <= {
+        one["name"] for one in report["findings"]
+    }
     assert all(one["mend"] for one in report["findings"] if one["ok"] is False)
 
 
