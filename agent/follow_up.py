@@ -92,7 +92,14 @@ _WHY_JA = re.compile(
 )
 _TOPIC_JA = re.compile(r"^(.{2,40}?)(?:とは|では|には|は|が|を|で|に|って|、|\s|$)")
 _RUN_JA = re.compile(r"[ァ-ヺー]+|[一-鿿々]+|[A-Za-z0-9][A-Za-z0-9_./:+-]*|-[A-Za-z]+")
-_NAME_JA = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z][A-Za-z0-9_.+/-]*[A-Za-z0-9](?=[はのでにをが、コ])")
+_NAME_JA = re.compile(
+    r"(?<![A-Za-z0-9_ (（-])[A-Za-z][A-Za-z0-9_.+/-]*[A-Za-z0-9](?=(?: -[A-Za-z]+)?(?:コマンド)?[はのでに、])"
+)
+
+_ENDS_OPEN_JA = re.compile(r"(?:は|では|だと|場合|でも同じ|も同じ|なら|まで|どっち|何秒|どれ|何)\s*$|[?？]\s*$")
+_MARKED_JA = re.compile(r"[ァ-ヺー一-鿿々A-Za-z0-9][はがを]")
+_MIXED_JA = re.compile(r"[ぁ-ゖ][^ぁ-ゖ]|[^ぁ-ゖ][ぁ-ゖ]")
+_NOUN_JA = re.compile(r"[ァ-ヺー一-鿿々A-Za-z0-9]$|[さみ]$")
 
 _ASKS_FOR_NAME = re.compile(
     r"\b(?:which|what|name of) (?:\w+ )?(?:command|option|tool|program|parameter|setting|file|utility)\b"
@@ -116,9 +123,11 @@ def made_whole(question: str, history: Sequence[Turn]) -> str:
 
 
 def own_words(question: str) -> frozenset[str]:
-    """What a follow-up itself asks for, as analyzer tokens; other names of a platform count as the same."""
-    bare = _bare(question)[0]
-    return frozenset(tokens(content_words(bare), query=True)) & terms(bare)
+    """What a follow-up itself asks for, as analyzer tokens: neither pronouns nor pairs in which an ending touches a
+    word, which manuals have otherwise."""
+    bare = _PRONOUN_JA.sub(" ", _PRONOUN.sub(" ", _bare(question)[0]))
+    told = frozenset(tokens(content_words(bare), query=True)) & terms(bare)
+    return frozenset(word for word in told if not _MIXED_JA.fullmatch(word))
 
 
 def _whole(question: str, before: str, answer: str) -> str:
@@ -183,25 +192,33 @@ def _whole_ja(question: str, bare: str, led: bool, before: str, answer: str) -> 
         rest = _PRONOUN_JA.sub("", bare).strip("をはがのにで、 ")
         opposite = exchanged(rest, before, opposites=True)
         names = list(_names_of(before, _first_sentence(answer))) if pronoun["kind"] else []
-        return opposite or f"{' '.join(names) or _topic(before, answer, without=rest)} {rest}"
+        return opposite or _of_ja(" ".join(names) or _topic(before, answer, without=rest), rest)
     if len(runs) > SHORT or len(bare) > 20 or not (led or _is_elliptic_ja(question, bare, runs)):
         return question
     if not runs:
-        return question if not led else f"{_topic(before, answer)} {bare}"
-    return exchanged(bare, before) or f"{_topic(before, answer, without=bare)} {bare}"
+        return _of_ja(_topic(before, answer), bare) if led else question
+    return exchanged(bare, before) or _of_ja(_topic(before, answer, without=bare), bare)
+
+
+def _of_ja(topic: str, asked: str) -> str:
+    """What is asked of a topic: "キューのデフォルトは？", or beside each other what makes no such phrase."""
+    if (
+        _NOUN_JA.search(asked)
+        and not re.search(r"(?:何.|どっち|いくつ|どこ|いつ)$", asked)
+        and not asked.startswith(("どの", "どれ", "どう", "いつ", "なに", "何"))
+    ):
+        return f"{topic}の{asked}は？"
+    return f"{topic} {asked}？"
 
 
 def _is_elliptic_ja(question: str, bare: str, runs: Sequence[str]) -> bool:
-    """Whether a short question names no matter of its own: a phrase with "は？", a name alone, a bare verb."""
+    """Whether a short question names no matter of its own: a name alone, a phrase that ends in "は？", or a clause
+    without subject and object."""
     if is_identifier(bare) or re.fullmatch(r"[\w.+/ -]{1,24}", bare, re.ASCII):
         return True
-    asked = normalise(question).strip()
-    return (
-        bool(
-            re.search(r"(?:は|では|だと|場合|でも同じ|も同じ|なら|まで|どっち|何秒|どれ|何)[?？]?\s*$|[?？]\s*$", asked)
-        )
-        and len(runs) <= 2
-    )
+    if not _ENDS_OPEN_JA.search(normalise(question).strip()):
+        return False
+    return len(runs) <= SHORT - 1 or not _MARKED_JA.search(bare)
 
 
 # What was talked about

@@ -13,7 +13,8 @@ strings of which one stands in the answer; the ways are
 
 Each goes through the whole search loop and its gate. Printed for each: the share whose right section is the first hit
 of the first search, is in the first five, whose answer string stands in the evidence, and who are refused; then how
-many of the questions that are complete by themselves were changed, and what became of those that no manual answers.
+many of the questions that are complete by themselves were changed and answered, and how many of those that no manual
+answers were refused.
 Without --library-en/-ja the libraries are made in a temporary folder, with embeddings where an embedder is installed.
 """
 
@@ -158,13 +159,14 @@ def report(some: Sequence[tuple[FollowUp, dict[str, Outcome]]]) -> Iterator[str]
     absent = [pair for pair in some if not pair[0].answers]
     yield (
         f"| way | first ({len(leaning)}) | in five | answer in evidence | answered with it | refused |"
-        f" complete changed ({len(complete)}) | absent refused ({len(absent)}) | ms |"
+        f" complete changed ({len(complete)}) | complete answered | absent refused ({len(absent)}) | ms |"
     )
-    yield "| --- " * 9 + "|"
+    yield "| --- " * 10 + "|"
     for way in [*WAYS, "by hand"]:
         outcomes = [found[way] for _, found in leaning]
         n = max(1, len(outcomes))
         changed = sum(found[way].asked != one.question for one, found in complete)
+        answered = sum(found[way].held and not found[way].refused for _, found in complete)
         refused = sum(found[way].refused for _, found in absent)
         shares = [
             sum(each.first for each in outcomes) / n, sum(each.five for each in outcomes) / n,
@@ -175,7 +177,7 @@ def report(some: Sequence[tuple[FollowUp, dict[str, Outcome]]]) -> Iterator[str]
         yield (
             f"| {way} | "
             + " | ".join(f"{share:.3f}" for share in shares)
-            + (f" | {changed} | {refused} | {milliseconds:.0f} |")
+            + (f" | {changed} | {answered} | {refused} | {milliseconds:.0f} |")
         )
 
 
