@@ -17,7 +17,7 @@ from agent.records import Evidence, Extraction
 from agent.sufficiency import sufficiency
 from agent.terms import terms
 from agent.unit_features import Read, go_together, matrix, rarity, read_units
-from agent.unit_ranker import shipped
+from agent.unit_ranker import Floats, probabilities, shipped
 from index.records import Hit, Language
 
 # Measured on the tuning halves (benchmarks/extractor_quality.py).
@@ -46,8 +46,9 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extrac
     if not read or not asked:
         return Extraction((), 0.0)
     weight = rarity(asked, read)
-    evidence = _quotes(_chosen(_own_language(_ranked(question, read, weight, language), language), language))
-    return Extraction(evidence, sufficiency(question, hits, evidence, weight))
+    scores = shipped().scores(matrix(question, read, weight, language))
+    evidence = _quotes(_chosen(_own_language(_ranked(read, scores), language), language))
+    return Extraction(evidence, sufficiency(question, hits, read, scores, weight))
 
 
 def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> tuple[Evidence, ...]:
@@ -59,7 +60,8 @@ def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> t
     asked, read = terms(question), read_units(hits)
     if not read or not asked:
         return ()
-    return tuple(_evidence([one]) for one in _ranked(question, read, rarity(asked, read), language))
+    scores = shipped().scores(matrix(question, read, rarity(asked, read), language))
+    return tuple(_evidence([one]) for one in _ranked(read, scores))
 
 
 def rarity_of(question: str, hits: Sequence[Hit]) -> dict[str, float]:
@@ -67,11 +69,10 @@ def rarity_of(question: str, hits: Sequence[Hit]) -> dict[str, float]:
     return rarity(terms(question), read_units(hits))
 
 
-def _ranked(question: str, read: Sequence[Read], weight: dict[str, float], language: Language) -> list[_Likely]:
+def _ranked(read: Sequence[Read], scores: Floats) -> list[_Likely]:
     """The units, the likeliest first, each thing said just once."""
-    found = shipped().probabilities(matrix(question, read, weight, language))
     likely: dict[str, _Likely] = {}
-    for one, probability in zip(read, found.tolist(), strict=True):
+    for one, probability in zip(read, probabilities(scores).tolist(), strict=True):
         said = " ".join(one.text.split())
         before = likely.get(said)
         likely[said] = _Likely(before.read, before.probability + probability) if before else _Likely(one, probability)

@@ -34,15 +34,19 @@ class Ranker:
     none: float
 
     def scores(self, seen: Floats) -> Floats:
-        """One score a row of `seen`, before the softmax."""
-        return np.asarray(np.tanh(seen @ self.hidden + self.bias) @ self.out + seen @ self.direct)
+        """One score a row of `seen`, less that of "no unit answers"."""
+        return np.asarray(np.tanh(seen @ self.hidden + self.bias) @ self.out + seen @ self.direct - self.none)
 
     def probabilities(self, seen: Floats) -> Floats:
         """One probability a row of `seen`; together at most 1. `seen` has at least one row."""
-        scores = self.scores(seen)
-        most = max(float(scores.max()), self.none)
-        parts = np.exp(scores - most)
-        return np.asarray(parts / (parts.sum() + np.exp(self.none - most)))
+        return probabilities(self.scores(seen))
+
+
+def probabilities(scores: Floats) -> Floats:
+    """The softmax of a question's scores and of 0, that of "no unit answers", without the latter's share."""
+    most = max(float(scores.max()), 0.0)
+    parts = np.exp(scores - most)
+    return np.asarray(parts / (parts.sum() + np.exp(-most)))
 
 
 @lru_cache(maxsize=1)
