@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QDialog, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from agent.engine import Engine
 from desktop.app import catch_errors, log_to
 from desktop.folders import Folders
 from desktop.look import Look
 from desktop.view_models.commands import COMMANDS
+from desktop.widgets.evidence_card import EvidenceCard
 from desktop.window import Window
 from index.errors import TebikiError
 
@@ -151,3 +154,30 @@ def test_without_a_model_the_window_says_so_and_answers_with_quotes(
     window.ask.ask("What does the hold attribute do to a job?")
     qtbot.waitUntil(lambda: not window.ask.turns[0].state.running, timeout=30_000)
     assert window.ask.turns[0].state.phase == "answered"
+
+
+@pytest.mark.model
+def test_a_question_asked_while_the_model_is_being_loaded_has_its_evidence_at_once(
+    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window._embedding_tried = True
+    load, go_on = Engine.start, threading.Event()
+
+    def load_slowly(engine: Engine) -> None:
+        go_on.wait(60)
+        load(engine)
+
+    monkeypatch.setattr(Engine, "start", load_slowly)
+    window.start()
+    try:
+        window.ask.ask("What does the hold attribute do to a job?")
+        turn = window.ask.turns[0]
+        qtbot.waitUntil(lambda: bool(turn.findChildren(EvidenceCard)), timeout=30_000)
+        qtbot.waitUntil(lambda: turn.state.phase == "preparing")
+        assert turn.findChildren(EvidenceCard)[0].isVisible()
+        assert "relq" in turn.findChildren(EvidenceCard)[0].quote.toPlainText()
+    finally:
+        go_on.set()
+    qtbot.waitUntil(lambda: turn.state.phase == "answered", timeout=120_000)
+    assert turn.state.answer is not None
+    assert turn.state.answer.model == window._model_name
