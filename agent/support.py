@@ -16,18 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal
 
 from agent.figures import Figure, figures, held, narrow, units_named
 from agent.records import Evidence
 from agent.sentences import CELL, sentences
 from agent.terms import folded, identifiers, is_identifier, wants_figure
-from index.analyzer import STOP_WORDS, query_language, tokens
+from index.analyzer import STOP_WORDS, is_japanese, query_language, tokens
 
 SUPPORTED = 0.8  # share of a sentence's words that must come from evidence or question
 LEFT_OUT = 0.15  # share of a quote's content words that a close sentence may leave out
-IN_ORDER = 0.8  # share of a close sentence's words that come in the quote's order
 WORDS_TO_A_MARK = 2  # words that are borne out, to each stretch that is not
 
 _ASCII_WORD = re.compile(
@@ -45,6 +43,7 @@ _NOT_NAMES = frozenset(
     """following default new other same single each given running specified appropriate corresponding
     related necessary required""".split()  # noqa: SIM905 - as in agent.terms
 )
+_PORTS = re.compile(r"\bports?\b", re.IGNORECASE)
 _PORT = re.compile(r"\d+/(?:tcp|udp)", re.IGNORECASE)
 _VERSION = re.compile(r"(?<![A-Za-z0-9])v(\d+(?:\.\d+)*)(?![A-Za-z0-9])", re.IGNORECASE)
 _PROPER = re.compile(r"(?<=[a-z,;] )[A-Z][A-Za-z0-9/_-]+")
@@ -64,6 +63,8 @@ _QUALIFIERS_JA = re.compile(
 )
 _SIGNS = re.compile(r"(?<!\S)[/*<>=&|{}\\$%#@~^]+(?!\w)")
 _QUOTED = re.compile(r"[\"“「]([^\"”」]+)[\"”」]")
+_STATES = re.compile(r"\b(?:is|are|was|were|has|have|can|cannot|may|must|will|does|do)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;、；]\s*")
 _MUST = re.compile(r"\b(?:has|have|needs?|is required) to\b")
 _ASIDE = re.compile(r"\([^()]*\)|（[^（）]*）")
 _BULLET = re.compile(r"^\s*[-*•・]\s+")
@@ -156,7 +157,8 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
     if len(marked) > 1:
         return "more than one name or figure that the quote does not hold"
     # In a manual's question "when" asks for a condition rather than for a date, and a default may be a name.
-    if wants_figure(_NO_FIGURE.sub("", question)) and not _states_figure(sentence):
+    wanted = wants_figure(_NO_FIGURE.sub("", question)) or _PORTS.search(question)
+    if wanted and not _states_figure(sentence):
         return "no figure where one was asked for"
     rest = without(sentence, marked)
     said, asked = content(rest), set(content(question))
@@ -171,6 +173,9 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
     whole = set(content(core))
     if not whole or not set(content(_VERSIONS.sub(" ", rest))) & whole - asked:
         return "nothing but the question or a version"
+    states = len(_STATES.findall(sentence))
+    if states > max(1, len(_STATES.findall(piece))) or (not states and _STATES.search(core)):
+        return "no statement"
     if japanese and content(core)[-1] not in {*said, *(word for one in marked for word in content(one.text))}:
         return "what is said of it"  # the predicate, which in Japanese comes last
     if not _signs(core) <= _signs(sentence) or not _quoted(sentence) <= _quoted(f"{piece} {question}"):
@@ -180,9 +185,24 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
         return f"what it leaves out: {' '.join(sorted(lost))}"
     if _qualifiers(core) != _qualifiers(_ASIDE.sub(" ", sentence)):
         return "a condition"
-    from_quote = [word for word in said if word in there]
-    blocks = SequenceMatcher(None, there, from_quote, autojunk=False).get_matching_blocks()
-    return None if sum(block.size for block in blocks) >= IN_ORDER * len(from_quote) else "its order"
+    return None if all(_in_order(clause, there) for clause in _CLAUSE.split(rest)) else "its order"
+
+
+def _in_order(clause: str, there: Sequence[str]) -> bool:
+    """Whether the words that a clause shares with a quote come in the quote's order: "the agent sends to the manager"
+    says another thing than "the manager sends to the agent". Lone Japanese characters, mostly verbs, may move."""
+    said = [word for word in content(clause) if word in there and not (len(word) == 1 and is_japanese(word))]
+    return _common(said, there) == len(said)
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """The length of the longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for word in one:
+        before = row[:]
+        for at, beside in enumerate(other, start=1):
+            row[at] = before[at - 1] + 1 if word == beside else max(before[at], row[at - 1])
+    return row[-1]
 
 
 def without(sentence: str, marked: Sequence[Unheld]) -> str:

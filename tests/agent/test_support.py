@@ -39,6 +39,9 @@ RELEASE = evidence(
     "- The release that failed with KAVV2120-E has to be cancelled before the release entry is done again."
 )
 LOGS = evidence("This port can be changed with the StoragePort parameter. slurmdbd listens on port 6819.", ("Ports",))
+SERVICES = evidence("KAVA4003-E is a message about services in the start sequence of JP1/Base on Windows.")
+LOST = evidence("- KAVU4538-W says that a job lost on the agent was set to a recovery status (AJS3 v12).")
+BEFORE = evidence("- In AJS3 v10, cancel the registration of jobnets before changing the base day or base time.")
 ITEMS = evidence("- AJS3 v12では、起動条件に置けるイベントジョブのアイコンは32個までです。", ("制限",))
 OVERWRITE = evidence("- ajsdefine -fは、同じ名前のユニットを確認なしで上書きします（AJS3 v9～v12）。", ("上書き",))
 SCHEDULE = evidence("- ajsscheduleコマンドは、ルートジョブネットの指定した期間の実行予定を算出します（AJS3 v12）。")
@@ -57,6 +60,7 @@ SHOWN = [
     (UNEXECUTED, 'job shows "Not executed + Ended", why did it never run', "The unit never ran because the unit before it ended abnormally."),
     (START_DAY, "default start-day type of a schedule rule", "In AJS3 v12, Registered day is the default start-day type of a schedule rule."),
     (RELEASE, "KAVV2120-E, what must I do first", "The release that failed with KAVV2120-E must be cancelled before the release entry is done again."),
+    (BEFORE, "do i have to unregister before i change the base day", "Before changing the base day or base time, cancel the registration of jobnets."),
     (ITEMS, "起動条件にイベントジョブ何個置けますか", "起動条件にイベントジョブのアイコンは32個まで置けます。"),
     (ITEMS, "起動条件にイベントジョブ何個置けますか", "起動条件にイベントジョブのアイコンは三十二個まで置けます。"),
     (LEAVE, "実行登録の解除 コマンド", "ajsleaveコマンドで、ジョブネットの実行登録を解除できます。"),
@@ -82,6 +86,9 @@ NOT_SHOWN = [
     (RELEASE, "KAVV2120-E, what must I do first", "I cancelled the release that failed with KAVV2120-E before the release entry is done again."),
     (LOGS, "which port does slurmdbd use", "This port can be changed with the StoragePort parameter."),
     (START_DAY, "default start-day type on z/OS", "In AJS3 v12, Registered day is the default start-day type of a schedule rule."),
+    (SERVICES, "KAVA4003-E after i started a service manually", "Service in the start sequence of JP1/Base on Windows."),
+    (PORT, "which port for job execution requests", "The agent sends job execution requests to the manager through port 20242/tcp (jp1ajs2qagt)"),
+    (LOST, "KAVU4538-W - was the job lost?", "KAVU4538-W - was the job lost on the agent was set to a recovery status"),
     (OVERWRITE, "同名ユニットを確認なしで上書きしたい", "ajsdefine -fで、同じ名前のユニットを確認します。"),
     (SCHEDULE, "先の予定を期間指定で出すコマンドは", "AJS3 v12で、ルートジョブネットの指定した期間の実行予定を算出できます。"),
     (REPORT, "20245/tcpは何に使ってますか", "20245/tcpで、JP1ajs2reportにジョブの状態通知を送ります。"),
