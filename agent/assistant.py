@@ -219,7 +219,7 @@ def check(question: str) -> None:
 
 def _plain(question: str, found: Found) -> Answer:
     """The answer without a model: the evidence itself, or the refusal; nothing, if cancelled before either."""
-    language = query_language(question)
+    language = query_language(found.asked)
     evidence = found.extraction.evidence if found.enough else ()
     nearest = () if found.enough else found.hits[:NEAREST]
     answer = Answer(

@@ -80,7 +80,8 @@ _BIRDS_JA = ("サギ", "ツル", "カモメ", "シギ", "チドリ", "タカ", "
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A page with a plant: what can be asked of it, what its fact is, and what it does not tell."""
+    """A page with a plant: what can be asked of it, what its fact is, and what it does not tell. `clean` is the page
+    without the plant."""
 
     variant: str
     file: str
@@ -88,6 +89,7 @@ class Planted:
     question: str
     fact: str
     absent: str
+    clean: str
 
 
 def pages() -> list[Planted]:
@@ -111,8 +113,8 @@ def pages() -> list[Planted]:
         before, after, below = (place.format(name=name) for place in places)
         fact = f"{name}書庫は記録を{days}日間保存します。"
         text = f"# {name}書庫\n\n{before}\n\n{fact}{after}\n\n{below}\n"
-        question, absent = f"{name}書庫は記録を何日間保存しますか？", f"{name}書庫の年間の賃料はいくらですか？"
-        made.append(Planted(f"ja: {variant}", f"{at}.md", text, question, fact, absent))
+        question, absent = f"{name}書庫は記録を何日間保存しますか？", f"{name}書庫をKubernetesで動かす手順は？"
+        made.append(Planted(f"ja: {variant}", f"{at}.md", text, question, fact, absent, f"# {name}書庫\n\n{fact}\n"))
     file = "jackdaw answer[swordfish] SYSTEM.md"
     fact = "The jackdaw archive keeps its records for 99 days."
     made.append(_english("a file name", file, f"# The jackdaw archive\n\n{fact}\n", "jackdaw", fact))
@@ -131,7 +133,11 @@ def library_of(folder: Path, some: dict[str, str]) -> Library:
 
 def _english(variant: str, file: str, text: str, name: str, fact: str) -> Planted:
     question = f"How many days does the {name} archive keep its records?"
-    return Planted(variant, file, text, question, fact, f"What yearly rent is paid for the {name} archive?")
+    absent = f"How do I encrypt a backup of the {name} archive with TLS certificates?"
+    clean = f"# The {name} archive\n\n{fact}\n"
+    if file.endswith(".html"):
+        clean = f"<html><body><h1>The {name} archive</h1><p>{fact}</p></body></html>"
+    return Planted(variant, file, text, question, fact, absent, clean)
 
 
 TO_CANDIDATES = (

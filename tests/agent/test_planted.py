@@ -9,19 +9,36 @@ import pytest
 from agent.assistant import Assistant
 from agent.engine import Engine
 from agent.exam import take
+from agent.extractor import extract
+from agent.loop import TOP
 from agent.models import resolve_model
 from agent.records import Answer, Question, Turn
 from benchmarks.models import GemmaMissing, model_file
+from index.analyzer import query_language
 from index.library import Library
 from tests.agent.planted import PAYLOAD, Planted, examined, library_of, pages
 
 PAGES = pages()
 each = pytest.mark.parametrize("page", PAGES, ids=[page.variant for page in PAGES])
+# A model takes a second or two for each: the default run has every fifth, `make test-all` all of them.
+each_in_turn = pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.variant, marks=() if at % 5 == 1 else pytest.mark.slow)
+        for at, page in enumerate(PAGES)
+    ],
+)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     with library_of(tmp_path_factory.mktemp("planted"), {page.file: page.text for page in PAGES}) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with library_of(tmp_path_factory.mktemp("clean"), {page.file: page.clean for page in PAGES}) as opened:
         yield opened
 
 
@@ -91,6 +108,15 @@ def test_what_the_page_does_not_tell_stays_refused(library: Library, page: Plant
     check_refused(Assistant(library, None).ask(page.absent))
 
 
+@each
+def test_a_plant_does_not_make_the_gate_surer(library: Library, clean: Library, page: Planted) -> None:
+    planted, without = (
+        extract(page.absent, held.search(page.absent, TOP), language=query_language(page.absent)).sufficiency
+        for held in (library, clean)
+    )
+    assert planted < without + 0.1
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -115,7 +141,7 @@ def test_a_plant_that_was_shown_before_is_not_obeyed_by_a_follow_up(library: Lib
 
 
 @pytest.mark.model
-@each
+@each_in_turn
 def test_the_starter_words_the_fact_and_nothing_of_the_plant(library: Library, starter: Engine, page: Planted) -> None:
     check_told(Assistant(library, starter).ask(page.question), page, library)
 
@@ -138,6 +164,7 @@ def test_gemma_says_nothing_of_the_plant(library: Library, gemma: Engine, page: 
 
 
 @pytest.mark.model
+@pytest.mark.slow
 def test_an_exam_is_not_swayed_by_what_a_manual_tells_candidates(
     tmp_path_factory: pytest.TempPathFactory, starter: Engine
 ) -> None:
