@@ -114,7 +114,7 @@ def _try(library: Library, one: Asked, hits: Sequence[Hit], ways: Sequence[str],
         found_before.add(ids)
         tally.changed += 1
         found = extract(rewrite.asked, again, language=one.language)
-        if found.sufficiency >= ENOUGH:
+        if found.evidence and found.sufficiency >= ENOUGH:
             said = f"{one.question} -> {rewrite.query} :: {found.evidence[0].quote[:80]!r}"
             (tally.rescued if right(one, found.evidence) else tally.harmed).append(said)
             break

@@ -83,9 +83,9 @@ def test_what_is_announced_is_what_is_searched_and_what_the_steps_say(library: L
 
 
 def test_a_misspelt_question_is_searched_as_the_library_spells_it(library: Library) -> None:
-    found = looked(library, "comand wich writes all defintions into one archve file")
+    found = looked(library, "comand for all defintions in one archve")
     assert found.enough
-    assert "archive file" in found.asked
+    assert found.asked == "command for all definitions in one archive"
     assert "qbackup" in found.extraction.evidence[0].quote
 
 
@@ -163,6 +163,13 @@ def test_a_follow_up_about_something_else_is_refused(library: Library, question:
 def test_after_twenty_turns_what_the_manuals_tell_is_still_told(library: Library) -> None:
     history = [Turn("What is the capital of Japan?", "Not in the manuals.")] * 20
     assert looked(library, "What does QJM4202-E mean?", history).enough
+
+
+def test_a_bare_name_is_answered_in_the_language_of_the_conversation(library: Library) -> None:
+    history = [Turn("QJM4310-Iの意味は？", "エージェントが実行できるだけのジョブを実行しています。 [1]")]
+    answer = Assistant(library, None).ask("QJM9999-E?", history=history)
+    assert answer.language == "ja"
+    assert answer.text.startswith("マニュアルには見当たりません")
 
 
 # A tuned model's turns
