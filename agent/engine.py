@@ -423,6 +423,11 @@ class Engine:
             case "model":
                 reason = next((line for line in reversed(failed.log) if "error" in line.lower()), "")
                 detail = f" ({reason})" if reason else ""
+                if "allocate" in reason.lower():
+                    return ModelTooLarge(
+                        f"{failed.message}{detail}: close other programs, or choose a smaller model or a more strongly "
+                        "quantised one."
+                    )
                 return ModelUnreadable(f"{failed.message}{detail}: choose another model file.")
             case "memory":
                 return ModelTooLarge(

@@ -146,6 +146,12 @@ class Desk:
     def _prompt(self, prompt: Sequence[Part], room: int) -> list[int]:
         """The prompt's tokens; refused where they leave less than `room` tokens of the context."""
         model = self._ready
+        if (fewest := model.fewest_tokens(prompt)) > model.context:
+            raise Refused(
+                "too_long",
+                f"the prompt has more than {fewest} tokens, and the model's context is {model.context} tokens: shorten "
+                "the prompt",
+            )
         # A model that wants no BOS still needs one token to begin at.
         tokens = model.tokens(prompt) or [model.bos if model.bos >= 0 else model.eos]
         if len(tokens) + room > model.context:
@@ -228,6 +234,8 @@ class Desk:
         started = time.monotonic()
         model = self._ready
         tokens = self._prompt(request.prompt, room=0)
+        for text in request.continuations:
+            self._prompt([Part(text, special=False)], room=0)
         continuations = [model.continuation(request.prompt, tokens, text) for text in request.continuations]
         longest = max((len(continuation) for continuation in continuations), default=0)
         self._prompt(request.prompt, room=longest)

@@ -149,4 +149,5 @@ def _environment(threads: int) -> dict[str, str]:
         # Threads that wait spinning took the cores from the embedder's: ten times slower on two cores.
         "OMP_WAIT_POLICY": "PASSIVE",
         "OMP_NUM_THREADS": str(threads),
+        "GGML_NO_BACKTRACE": "1",  # or llama.cpp, giving up, starts a debugger, whose words would be the last
     }

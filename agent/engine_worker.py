@@ -43,6 +43,9 @@ STEP = 0.5
 """Seconds of reading that a batch is made for, by the speed of the one before, within these sizes and BATCH: there is a
 word of progress after each. A cancel ends one in the middle, between two matrix products."""
 
+SURELY_SHORT = 16
+"""Characters for each token of the context up to which a prompt is just tokenised."""
+
 LONGEST_PRODUCT = 2.5e9
 """Floating-point operations in the last matrix product of a batch that is scored: a cancel can't interrupt it, and two
 slow cores do some twenty billion a second."""
@@ -106,6 +109,7 @@ class Model:
         self._step = FIRST_BATCH
         width = llama.llama_model_n_embd(self._model)
         self.scored_rows: int = max(4, min(64, int(LONGEST_PRODUCT / (2 * self.size * width))))
+        self._longest_piece: int | None = None
         self.cached: list[int] = []
         self._prefixes = Prefixes(_identity(path, self.description), Path(load.keep) if load.keep else None)
 
@@ -170,6 +174,15 @@ class Model:
         if together[: len(prompt_tokens)] == prompt_tokens:
             return together[len(prompt_tokens) :]
         return self._tokenize(text, special=False)
+
+    def fewest_tokens(self, prompt: Sequence[Part]) -> int:
+        """No more than the prompt's tokens, known without tokenising it: a megabyte takes seconds, without a cancel."""
+        size = sum(len(part.text) for part in prompt)  # characters, of which a token holds no more than of bytes
+        if size < SURELY_SHORT * self.context:
+            return 0
+        if self._longest_piece is None:
+            self._longest_piece = max(len(self.piece(token)) for token in range(self.size))
+        return size // max(1, self._longest_piece)
 
     def _names_special(self, text: str) -> bool:
         return self._tokenize(text, special=True) != self._tokenize(text, special=False)
