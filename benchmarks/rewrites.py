@@ -138,6 +138,8 @@ def main() -> int:
         print("| --- " * 7 + "|")
         for some in sets:
             chosen = [one for one in some if options.half in ("both", one.half)]
+            if not chosen:
+                continue
             left, tallies = run(shelf.library(chosen[0].library), chosen)
             for way, tally in tallies.items():
                 each = 1000 * tally.seconds / max(1, tally.changed)
