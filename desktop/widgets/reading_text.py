@@ -47,10 +47,10 @@ class FlowText(QTextBrowser):
         self._fit()
 
     def append_text(self, text: str) -> None:
-        """Add to the end; what stands there already is not laid out again."""
+        """Add plain text to the end, whatever form the text before it has; what stands there is not laid out again."""
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.insertText(text)
+        cursor.insertText(text, QTextCharFormat())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()

@@ -70,15 +70,12 @@ def test_a_search_that_found_too_little_is_said_to_go_on_in_other_words() -> Non
     assert str(values["query"]).endswith("…")
 
 
-def test_a_misspelt_name_is_offered_as_it_was_meant_and_asked_with_a_click(window: Window, qtbot: QtBot) -> None:
+def test_a_misspelt_name_is_looked_for_as_the_library_spells_it(window: Window, qtbot: QtBot) -> None:
     ask(window, qtbot, "nwevnet")
     turn = window.ask.turns[0]
-    assert turn.state.phase == "refused"
-    assert turn.suggestion.isVisible()
-    assert "nwevent" in turn.suggestion.text()
-    turn.suggestion.linkActivated.emit("suggested")
-    qtbot.waitUntil(lambda: len(window.ask.turns) > 1 and not window.ask.turns[1].state.running, timeout=30000)
-    assert window.ask.turns[1].state.question == "nwevent"
+    assert turn.state.phase == "answered"
+    assert turn.state.steps[1].action == "search[nwevent]"
+    assert "nwevent" in turn.findChildren(EvidenceCard)[0].quote.toPlainText()
 
 
 def test_a_question_is_answered_from_the_chosen_manuals_alone(window: Window, qtbot: QtBot) -> None:
@@ -287,7 +284,7 @@ def test_what_the_evidence_does_not_hold_is_marked_while_it_is_written_and_after
     text = "🙂 It listens on 24689/tcp. [1]"
     start = text.index("24689")
     marks = (Unsupported(start, start + 9),)
-    slow.pieces = (Wrote("🙂 "), Wrote("It listens on 24689/tcp.", (Unsupported(start - 2, start + 7),)))
+    slow.pieces = (Wrote("🙂 "), Wrote("It listens on 24689/tcp", (Unsupported(start - 2, start + 7),)), Wrote("."))
     slow.answer = replace(slow.answer, text=text, unsupported=marks)
     window.ask.ask(QUESTION)
     turn = window.ask.turns[0]
@@ -335,6 +332,21 @@ def test_quotes_stand_before_the_model_has_read_and_stay_in_place_when_its_words
     assert (card.mapTo(turn, card.rect().topLeft()), card.size()) == place
     assert turn.findChildren(EvidenceCard)[0] is card
     assert not turn.words.isVisible()
+
+
+def test_what_was_meant_is_offered_with_a_refusal_and_asked_with_a_click(
+    window: Window, slow: Slow, qtbot: QtBot
+) -> None:
+    slow.go_on.set()
+    slow.answer = replace(slow.answer, abstained=True, phrased=False, citations=(), suggestion="nwevent")
+    window.ask.ask("nwevnet")
+    turn = window.ask.turns[0]
+    qtbot.waitUntil(lambda: turn.state.phase == "refused")
+    assert turn.suggestion.isVisible()
+    assert "nwevent" in turn.suggestion.text()
+    turn.suggestion.linkActivated.emit("suggested")
+    qtbot.waitUntil(lambda: len(window.ask.turns) > 1 and not window.ask.turns[1].state.running, timeout=30000)
+    assert window.ask.turns[1].state.question == "nwevent"
 
 
 def test_why_the_model_did_not_word_it_is_said_below_the_quotes(window: Window, slow: Slow, qtbot: QtBot) -> None:
