@@ -30,7 +30,7 @@ from agent.records import Evidence, Step
 from index.analyzer import query_language
 from index.records import Language
 
-FORMAT = "react-1"
+FORMAT = "react-2"
 """The name of this format. A tuned model carries it in its file; one that carries another counts as not tuned. It
 changes whenever a byte of what a tuned model sees does."""
 
@@ -96,15 +96,22 @@ language: after English ones Gemma-3-270M answered Japanese questions with the E
 
 NOTHING: dict[Language, str] = {"en": "Nothing found.", "ja": "何も見つかりません。"}
 
-GRAMMAR_TURN = r"""root ::= "Thought: " thought "\nAction: " action
-thought ::= [^\n\[\]]+
-action ::= "search[" query "]" | "answer[" text "]"
-query ::= [^\n\[\]]+
-text ::= [^\n]+
+_PIECES = r"""piece ::= [^\n\[\]] | "[" inner{0,100} "]"
+inner ::= [^\n\[\]] | "[" [^\n\[\]]{0,40} "]"
 """
-"""GBNF of a whole assistant turn."""
+_INNER, _INMOST = 100, 40
 
-GRAMMAR_QUERY = 'root ::= [^\\n\\[\\]]+ "]"\n'
+GRAMMAR_TURN = (
+    r"""root ::= "Thought: " thought "\nAction: " action
+thought ::= [^\n]{1,200}
+action ::= "search[" piece{1,200} "]" | "answer[" piece{1,400} "]"
+"""
+    + _PIECES
+)
+"""GBNF of a whole assistant turn. Brackets stand in pairs, two deep at most ("ajsentry [-F service]"), so that the one
+which closes the action ends the turn; lengths are bounded, so that no thought is endless."""
+
+GRAMMAR_QUERY = 'root ::= piece{1,200} "]"\n' + _PIECES
 """GBNF of what follows `opening("search", ...)`: a query and the closing bracket."""
 
 STOP = ("]\n", "\nThought:", "\nObservation:", "\nAction:", "\nQuestion:")
@@ -112,9 +119,7 @@ STOP = ("]\n", "\nThought:", "\nObservation:", "\nAction:", "\nQuestion:")
 
 # The format's own words inside a quote are set apart: a manual may tell of them, or try to speak for the assistant.
 _MARKUP = re.compile(r"\b(Thought|Action|Observation|Question|search|answer)([:\[])")
-_ACTION = re.compile(
-    r"(?:\AThought:(?P<thought>.*?)\n)?Action: (?P<kind>search|answer)\[(?P<content>.*)\]\s*\Z", re.DOTALL
-)
+_ACTION = re.compile(r"(?:Thought:(?P<thought>[^\n]*)\n)?Action: (?P<kind>search|answer)\[(?P<content>[^\n]*)\]")
 
 
 def fixed_part(*, examples: bool, language: Language = "en") -> list[Message]:
@@ -149,8 +154,27 @@ def turn(thought: str, action: str) -> str:
 
 
 def action(kind: Literal["search", "answer"], content: str) -> str:
-    """`search[...]` or `answer[...]`."""
-    return f"{kind}[{one_line(content)}]"
+    """`search[...]` or `answer[...]`. A bracket in the content that has no partner, or that the grammar does not admit
+    (deeper than two, around very much), becomes a round one."""
+    return f"{kind}[{_paired(one_line(content))}]"
+
+
+def _paired(text: str) -> str:
+    characters = list(text)
+    opened: list[int] = []
+    kept: set[int] = set()
+    for at, character in enumerate(text):
+        if character == "[":
+            opened.append(at)
+        elif character == "]" and opened:
+            start = opened.pop()
+            longest = {0: _INNER, 1: _INMOST}.get(len(opened), -1)
+            if at - start - 1 <= longest:
+                kept |= {start, at}
+    for at, character in enumerate(text):
+        if character in "[]" and at not in kept:
+            characters[at] = "(" if character == "[" else ")"
+    return "".join(characters)
 
 
 def opening(kind: Literal["search", "answer"], thought: str) -> str:
@@ -186,7 +210,7 @@ def exam_option(text: str) -> str:
 
 def parse_turn(text: str) -> tuple[str, str, str] | None:
     """Thought, kind of action ("search" or "answer") and its content; None if the text is not a turn."""
-    found = _ACTION.search(text.strip())
+    found = _ACTION.fullmatch(text.strip())
     if found is None:
         return None
     return (found["thought"] or "").strip(), found["kind"], found["content"].strip()

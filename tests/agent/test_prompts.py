@@ -56,9 +56,9 @@ def test_a_transcript_is_these_bytes() -> None:
 
 def test_everything_that_is_fixed_has_this_digest() -> None:
     fixed = repr((prompts.fixed_part(examples=True), prompts.THOUGHTS, prompts.NOTHING, prompts.STOP))
-    assert prompts.FORMAT == "react-1"
+    assert prompts.FORMAT == "react-2"
     fixed += prompts.GRAMMAR_TURN + prompts.GRAMMAR_QUERY
-    assert hashlib.sha256(fixed.encode()).hexdigest()[:16] == "3c2dd70449caf772", (
+    assert hashlib.sha256(fixed.encode()).hexdigest()[:16] == "670b74764adcec12", (
         "the format changed: give prompts.FORMAT a new name; models trained on the old one must be trained anew"
     )
 
@@ -99,7 +99,11 @@ def test_nothing_found_is_said_in_the_question_s_language() -> None:
 @given(st.text(min_size=1).map(prompts.one_line).filter(bool), st.sampled_from(["search", "answer"]))
 def test_a_turn_is_parsed_into_what_it_was_made_of(content: str, kind: str) -> None:
     text = prompts.turn("I look.", prompts.action(kind, content))  # type: ignore[arg-type]
-    assert prompts.parse_turn(text) == ("I look.", kind, content)
+    written = content if prompts.action("answer", content) == f"answer[{content}]" else None
+    turn = prompts.parse_turn(text)
+    assert turn is not None
+    assert turn[:2] == ("I look.", kind)
+    assert written is None or turn[2] == written
 
 
 @pytest.mark.parametrize("text", ["", "Thought: so.", "Action: delete[all]", "answer[x]", "Action: answer[x"])
@@ -120,6 +124,9 @@ def test_the_answer_ends_with_the_bracket_that_closes_it(written: str, inside: s
     assert prompts.after_opening(written) == inside
 
 
-def test_an_exam_s_prompt_is_a_fact_the_question_and_room_for_the_option() -> None:
-    assert prompts.exam("Which\nport?", "20098/tcp |\nevents") == "20098/tcp | events\nQuestion: Which port?\nAnswer:"
-    assert prompts.exam("Which port?") + prompts.exam_option("20098/tcp ") == "Question: Which port?\nAnswer: 20098/tcp"
+def test_an_exam_asks_for_the_option_or_with_the_option_for_the_manual_s_words() -> None:
+    assert (
+        prompts.exam("Which\nport?") + prompts.exam_option("20098/tcp ") == "Question: Which port?\nAnswer: 20098/tcp"
+    )
+    claim = prompts.exam_claim("Which port?", "20098/tcp") + prompts.exam_evidence("20098/tcp |\nevents")
+    assert claim == "Question: Which port?\nAnswer: 20098/tcp\nManual: 20098/tcp | events"
