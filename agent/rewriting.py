@@ -56,13 +56,14 @@ def platform(library: Library, asked: str, hits: Sequence[Hit]) -> Rewrite | Non
 
 
 def names(library: Library, asked: str, hits: Sequence[Hit]) -> Rewrite | None:
-    """The identifiers alone, if each stands in a hit: what is said of others is not what was asked. A version is none
-    by which anything is found."""
-    found = [name for name in identifiers(asked) if not VERSION.fullmatch(name)]
+    """The identifiers alone, if each stands in a hit: what is said of others is not what was asked. Neither a version
+    nor a name that most hits hold, as a product's, tells one passage from another."""
     texts = [folded(_read(hit)) for hit in hits]
-    if not found or not all(any(holds(text, name) for text in texts) for name in found):
+    count = {name: sum(holds(text, name) for text in texts) for name in identifiers(asked)}
+    told = [name for name, often in count.items() if not VERSION.fullmatch(name) and often <= len(hits) / 2]
+    if not told or not all(count[name] for name in told):
         return None
-    return Rewrite("names", " ".join(found), asked)
+    return Rewrite("names", " ".join(told), asked)
 
 
 def content(library: Library, asked: str, hits: Sequence[Hit]) -> Rewrite | None:
@@ -121,7 +122,7 @@ WAYS: dict[str, Way] = {
     "headings": headings,
     "glossary": glossary,
 }
-USED = ("spelling", "platform", "names", "glossary", "seen")
+USED = ("spelling", "platform", "names", "glossary")
 """In the order in which they are tried."""
 
 

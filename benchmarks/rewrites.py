@@ -46,7 +46,7 @@ TRIED: dict[str, tuple[str, ...]] = {
     "names, content": ("names", "content"),
     "all that are used": USED,
     "without names": tuple(way for way in USED if way != "names"),
-    "with headings": (*USED[:-1], "headings"),
+    "with unseen words dropped": (*USED, "seen"),
 }
 """Each way by itself; and in turn, to at most three searches: the two that were used before, the program's own, and
 two variants of it."""
@@ -115,7 +115,8 @@ def _try(library: Library, one: Asked, hits: Sequence[Hit], ways: Sequence[str],
         tally.changed += 1
         found = extract(rewrite.asked, again, language=one.language)
         if found.evidence and found.sufficiency >= ENOUGH:
-            said = f"{one.question} -> {rewrite.query} :: {found.evidence[0].quote[:80]!r}"
+            quote = found.evidence[0].quote[:80]
+            said = f"{found.sufficiency:.2f} {rewrite.way}: {one.question} -> {rewrite.query} :: {quote!r}"
             (tally.rescued if right(one, found.evidence) else tally.harmed).append(said)
             break
     tally.seconds += time.perf_counter() - began
