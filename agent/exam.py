@@ -1,17 +1,16 @@
 """A model sits an exam: questions in, choices with their evidence out.
 
-The model never sees letters, which a small one can't bind to options. Each option's text is scored by how much likelier
-the evidence makes it: its log-probability per token as the answer after the evidence, less the same without. So the
-order of the options does not matter, nor how common their words are.
+The model never sees letters, which a small one can't bind to options.
 
-    closed   no evidence: likelier given the question than given none
-    rag      one search with question and options, and the best unit that it finds
-    agent    the same; while two options are close, one more search with each of them
+    closed   from memory: how much likelier the question makes the option's text, per token
+    rag      one search with question and options; what it found supports each option by its words (option_support.py),
+             and by how well the model expects the best units once it was told that this option is right
+    agent    the same; while two options are close, one more search with each, and the mean of what both views say
 
-Per token, because of sum, mean and root of the length none won: of 70 questions (30 on Slurm with the deciding
-sentence, 40 of XQuAD with wrong answers from the same page) they got 41, 44 and 44. One unit at a time, because several
-confuse a small model: of 60 questions of a bank the starter got 36 with the best, 32 with the mean over the best three
-and 35 with each option's best of three. It knows nothing of files or windows.
+The model reads backwards, from the answer to the evidence (the "noisy channel"), because small ones are the better at
+it: beside the support, the likelihood of the options after the evidence told nothing more, that of the evidence
+after the options did (docs/exam-trials.md). The order of the options does not matter. It knows nothing of files or
+windows.
 """
 
 from __future__ import annotations
@@ -22,16 +21,20 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from agent import prompts
 from agent.assistant import Assistant
-from agent.engine import Engine
+from agent.engine import Engine, Score
 from agent.errors import ModelMissing
-from agent.extractor import extract
 from agent.loop import citation
+from agent.option_support import Floats, Support, support
 from agent.records import Evidence, ExamItem, ExamResult, LevelScore, Mode, Question
 
 TOP = 10  # hits of a search
-CLOSE = 0.3  # nats per token between the best two options, below which the agent searches on
+READ = 2  # units that the model reads
+CHANNEL = 2.0  # what a nat per token of the evidence weighs, beside the log of an option's share of the support
+CLOSE = 0.4  # between the scores of the best two options, below which the agent searches on
 Z95 = 1.959964
 
 
@@ -92,13 +95,13 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sheet:
-    """What the candidate has of one question: evidence as it was found, searches done, and the options' scores."""
+    """What came of one question: each option's score, the units that speak most for the best, and searches done."""
 
-    evidence: list[Evidence]
+    scores: Floats
+    evidence: tuple[Evidence, ...]
     searches: int
-    scores: list[float]
 
 
 class _Candidate:
@@ -112,8 +115,8 @@ class _Candidate:
     def answer(self, question: Question) -> ExamItem:
         """Choose an option of one question."""
         started = time.perf_counter()
-        sheet = self._worked_out(question)
-        chosen = max(range(len(sheet.scores)), key=sheet.scores.__getitem__)
+        sheet = _Sheet(self._remembered(question), (), 0) if self._mode == "closed" else self._looked_up(question)
+        chosen = int(sheet.scores.argmax())
         return ExamItem(
             id=question.id,
             chosen=chosen,
@@ -124,40 +127,60 @@ class _Candidate:
             seconds=time.perf_counter() - started,
         )
 
-    def _worked_out(self, question: Question) -> _Sheet:
-        without = self._per_token(question, question.question)
-        # From memory: what the question adds to the options by themselves
-        sheet = _Sheet([], 0, _less(without, self._per_token(question, "?")))
-        if self._mode == "closed":
-            return sheet
-        self._read(sheet, question, f"{question.question} {' '.join(question.options)}", without)
-        if self._mode == "agent" and _close(sheet.scores):
-            for at in sorted(range(len(sheet.scores)), key=lambda at: -sheet.scores[at])[:2]:
-                self._read(sheet, question, f"{question.question} {question.options[at]}", without)
-        return sheet
-
-    def _read(self, sheet: _Sheet, question: Question, query: str, without: Sequence[float]) -> None:
-        """Search, and read the best unit if it is a new one; each option keeps the best score that any gave it."""
-        sheet.searches += 1
-        known = {(one.source, one.start) for one in sheet.evidence}
-        hits = self._library.search(query, TOP)
-        for one in extract(query, hits, language=question.lang).evidence[:1]:
-            if (one.source, one.start) not in known:
-                scores = _less(self._per_token(question, question.question, one.quote), without)
-                sheet.scores = list(map(max, sheet.scores, scores)) if sheet.evidence else scores
-                sheet.evidence.append(one)
-
-    def _per_token(self, question: Question, asked: str, fact: str = "") -> list[float]:
-        """Each option's log-probability per token as the answer, with this fact or (none) from memory."""
+    def _remembered(self, question: Question) -> Floats:
+        """What the question adds to the options by themselves."""
         options = [prompts.exam_option(option) for option in question.options]
-        scores = self._engine.score(prompts.exam(asked, fact), options)
-        return [score.logprob / max(1, score.tokens) for score in scores]
+        asked, alone = (
+            _per_token(self._engine.score(prompts.exam(text), options)) for text in (question.question, "?")
+        )
+        return np.asarray(asked - alone)
+
+    def _looked_up(self, question: Question) -> _Sheet:
+        found = [self._library.search(f"{question.question} {' '.join(question.options)}", TOP)]
+        reading = _Reading(self._engine, question)
+        supported = support(question, found)
+        scores = reading.scores(supported)
+        if self._mode == "agent" and _close(scores):
+            for number in np.argsort(-scores, kind="stable")[:2]:
+                found.append(self._library.search(f"{question.question} {question.options[number]}", TOP))
+            supported = support(question, found)
+            scores = (scores + reading.scores(supported)) / 2
+        return _Sheet(scores, supported.evidence(int(scores.argmax()), READ), len(found))
 
 
-def _less(some: Sequence[float], others: Sequence[float]) -> list[float]:
-    return [one - other for one, other in zip(some, others, strict=True)]
+class _Reading:
+    """What the model makes of the units of one question; each is read once."""
+
+    def __init__(self, engine: Engine, question: Question) -> None:
+        self._engine = engine
+        self._question = question
+        self._known: dict[str, Floats] = {}
+
+    def scores(self, supported: Support) -> Floats:
+        """Each option's score: the log of its share of the support, and what the best units tell the model."""
+        units, weights = supported.weightiest(READ)
+        self._read([unit.quote for unit in units])
+        told = sum((weight * self._known[unit.quote] for unit, weight in zip(units, weights, strict=True)), np.zeros(1))
+        return np.asarray(supported.options() + CHANNEL * told)
+
+    def _read(self, quotes: Sequence[str]) -> None:
+        """How likely each quote is per token once an option was given as the answer."""
+        new = [quote for quote in dict.fromkeys(quotes) if quote not in self._known]
+        texts = [prompts.exam_evidence(quote) for quote in new]
+        if not new:
+            return
+        read = [
+            self._engine.score(prompts.exam_claim(self._question.question, option), texts)
+            for option in self._question.options
+        ]
+        for quote, scores in zip(new, zip(*read, strict=True), strict=True):
+            self._known[quote] = _per_token(scores)
 
 
-def _close(scores: Sequence[float]) -> bool:
-    first, second = sorted(scores, reverse=True)[:2]
-    return first - second < CLOSE
+def _per_token(scores: Sequence[Score]) -> Floats:
+    return np.array([score.logprob / max(1, score.tokens) for score in scores])
+
+
+def _close(scores: Floats) -> bool:
+    second, first = np.sort(scores)[-2:]
+    return bool(first - second < CLOSE)

@@ -192,20 +192,28 @@ def observation(evidence: Sequence[Evidence], language: Language) -> str:
     return "\n".join(f"[{number}] {_line(one)}" for number, one in enumerate(evidence, start=1))
 
 
-def exam(question: str, fact: str = "") -> str:
-    """The prompt after which `exam_option` is scored: a fact from the manuals, if there is one, and the question.
-
-    Short and plain, so that it does not hang on the format of a model's training and is read in two thirds of the time.
-    With the same evidence the starter got 35 of 60 English and 19 of 20 Japanese questions right after this, and 36 and
-    18 after a transcript with worked examples: no difference that can be told from chance.
-    """
-    asked = f"Question: {one_line(question)}\nAnswer:"
-    return f"{one_line(fact)}\n{asked}" if fact else asked
+def exam(question: str) -> str:
+    """The prompt after which `exam_option` is scored: what a model knows of the answer by itself."""
+    return f"Question: {one_line(question)}\nAnswer:"
 
 
 def exam_option(text: str) -> str:
     """An option as it goes on from `exam`."""
     return f" {one_line(text)}"
+
+
+def exam_claim(question: str, option: str) -> str:
+    """The prompt after which `exam_evidence` is scored: a manual that goes on from question and right answer.
+
+    Short and plain, so that it does not hang on the format of a model's training and is read in little time. All but
+    the option is the same for the four options, and read once.
+    """
+    return f"{exam(question)}{exam_option(option)}\nManual:"
+
+
+def exam_evidence(quote: str) -> str:
+    """A quote as it goes on from `exam_claim`."""
+    return f" {one_line(quote)}"
 
 
 def parse_turn(text: str) -> tuple[str, str, str] | None:
