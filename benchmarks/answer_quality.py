@@ -109,7 +109,8 @@ def _right(asked: Asked, source: str, text: str) -> bool:
 
 def pasted(case: Case, library: Library) -> Reply:
     """The best passage as the answer."""
-    return _from_passages(case, library, case.hits[:1], "")
+    best = case.hits[:1]
+    return _from_passages(case, library, best, "\n".join(hit.passage.text for hit in best))
 
 
 def prompted(case: Case, library: Library, engine: Engine) -> Reply:
@@ -119,13 +120,13 @@ def prompted(case: Case, library: Library, engine: Engine) -> Reply:
     system = "Answer the question in one or two sentences from the passages."
     prompt = engine.chat([("system", system), ("user", f"{told}\n\nQuestion: {case.asked.question}")])
     written = engine.generate(prompt, max_tokens=LONGEST_ANSWER, stop=("\n\n", "\nUser:"))
-    return _from_passages(case, library, case.hits[:PASSAGES], written.text.strip())
+    return _from_passages(case, library, case.hits[:PASSAGES], written.text.strip(), worded=True)
 
 
-def _from_passages(case: Case, library: Library, hits: Sequence[Hit], text: str) -> Reply:
-    said = text or "\n".join(hit.passage.text for hit in hits)
+def _from_passages(case: Case, library: Library, hits: Sequence[Hit], text: str, *, worded: bool = False) -> Reply:
+    told = case.asked.answered_by(text)
     cited = tuple(_right(case.asked, hit.passage.source, library.section(hit.passage.section_id).text) for hit in hits)
-    return Reply(case.asked, case.asked.answered_by(said), cited, worded=bool(text), text=said)
+    return Reply(case.asked, told, cited, worded=worded, words_right=worded and told, text=text)
 
 
 # What is printed
