@@ -122,8 +122,9 @@ WAYS: dict[str, Way] = {
     "headings": headings,
     "glossary": glossary,
 }
-USED = ("spelling", "platform", "names", "glossary")
-"""In the order in which they are tried."""
+USED = ("spelling", "platform")
+"""In the order in which they are tried: the two that read the question otherwise. Of those that only search otherwise
+none gained enough for what it let through wrongly; that hangs on the gate, so they stay for the benchmark."""
 
 
 def rewrites(library: Library, asked: str, hits: Sequence[Hit], ways: Sequence[str] = USED) -> Iterator[Rewrite]:

@@ -45,7 +45,7 @@ TRIED: dict[str, tuple[str, ...]] = {
     **{way: (way,) for way in WAYS},
     "names, content": ("names", "content"),
     "all that are used": USED,
-    "without names": tuple(way for way in USED if way != "names"),
+    "with names, glossary": (*USED, "names", "glossary"),
     "with unseen words dropped": (*USED, "seen"),
 }
 """Each way by itself; and in turn, to at most three searches: the two that were used before, the program's own, and
