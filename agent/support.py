@@ -148,7 +148,12 @@ def strays(sentence: str, evidence: Evidence, question: str, marked: Sequence[Un
     japanese = query_language(evidence.quote) == "ja"
     if japanese and query_language(sentence) != "ja":
         return "another language than the quote's"
-    if _BREAKS_OFF.search(sentence) or (japanese and not _ENDS_JA.search(sentence)):
+    plain = narrow(sentence)
+    if (
+        _BREAKS_OFF.search(sentence)
+        or plain.count("(") != plain.count(")")
+        or (japanese and not _ENDS_JA.search(sentence))
+    ):
         return "it breaks off"
     if _POINTS_BACK.search(sentence):
         return "it begins by pointing at what is not said"

@@ -89,6 +89,7 @@ NOT_SHOWN = [
     (SERVICES, "KAVA4003-E after i started a service manually", "Service in the start sequence of JP1/Base on Windows."),
     (PORT, "which port for job execution requests", "The agent sends job execution requests to the manager through port 20242/tcp (jp1ajs2qagt)"),
     (LOST, "KAVU4538-W - was the job lost?", "KAVU4538-W - was the job lost on the agent was set to a recovery status"),
+    (LEAVE, "実行登録の解除 コマンド", "ajsleaveコマンドは、ジョブネットの実行登録を解除します（AJS3 v13。"),
     (OVERWRITE, "同名ユニットを確認なしで上書きしたい", "ajsdefine -fで、同じ名前のユニットを確認します。"),
     (SCHEDULE, "先の予定を期間指定で出すコマンドは", "AJS3 v12で、ルートジョブネットの指定した期間の実行予定を算出できます。"),
     (REPORT, "20245/tcpは何に使ってますか", "20245/tcpで、JP1ajs2reportにジョブの状態通知を送ります。"),
