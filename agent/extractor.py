@@ -25,7 +25,7 @@ MOST = 5  # quotes and units at most
 QUOTE_LIMIT = 500  # characters of a quote
 FOREIGN = 3.0  # how many times likelier units in another language must be for them to be quoted
 LENGTH = 0.7  # power of a unit's length that its probability is divided by
-WORTH: dict[Language, float] = {"en": 0.0005, "ja": 0.0003}
+WORTH: dict[Language, float] = {"en": 0.0005, "ja": 0.0002}
 """What a unit's probability, over that power of its length in characters, must come to for it to be taken."""
 
 
@@ -42,13 +42,14 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extrac
 
     `language` is the question's. Every quote is `source_text[start:end]`; no hits give no evidence and sufficiency 0.
     """
-    asked, read = terms(question), read_units(hits)
+    asked = terms(question)
+    read, language = _units(question, hits, language)
     if not read or not asked:
         return Extraction((), 0.0)
     weight = rarity(asked, read)
     scores = shipped().scores(matrix(question, read, weight, language))
     evidence = _quotes(_chosen(_own_language(_ranked(read, scores), language), language))
-    return Extraction(evidence, sufficiency(question, hits, read, scores, weight))
+    return Extraction(evidence, sufficiency(question, hits, read, scores, weight, language))
 
 
 def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> tuple[Evidence, ...]:
@@ -57,16 +58,22 @@ def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> t
     `language` is the question's. A score is the probability that the unit holds the answer; units that say the same
     come once. No hits give none.
     """
-    asked, read = terms(question), read_units(hits)
+    asked = terms(question)
+    read, language = _units(question, hits, language)
     if not read or not asked:
         return ()
     scores = shipped().scores(matrix(question, read, rarity(asked, read), language))
     return tuple(_evidence([one]) for one in _ranked(read, scores))
 
 
-def rarity_of(question: str, hits: Sequence[Hit]) -> dict[str, float]:
-    """The weight of each word asked for, as `extract` measures it among these hits."""
-    return rarity(terms(question), read_units(hits))
+def _units(question: str, hits: Sequence[Hit], language: Language) -> tuple[list[Read], Language]:
+    """The units to choose from, and the question's language. A single word in Latin letters is a name and has none: it
+    is looked up in the language of the best passage."""
+    read = read_units(hits)
+    if read and language == "en" and len(question.split()) == 1:
+        language = read[0].hit.passage.language
+        read = [one for one in read if one.hit.passage.language == language]
+    return read, language
 
 
 def _ranked(read: Sequence[Read], scores: Floats) -> list[_Likely]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from agent.terms import content_words, folded, holds, identifiers
 from agent.unit_features import PASSAGES, Read
-from index.analyzer import normalise, query_language, tokens
+from index.analyzer import normalise, tokens
 from index.records import Hit, Language
 
 ENOUGH = 0.40
@@ -38,29 +38,48 @@ FEATURES = (
     "bm25 a word",
     "bm25 lead",  # before the hits' mean
     "fifth",  # how far the sixth hit's score is behind the first's
-    "foreign",  # whether the likeliest unit is in another language than the question
     "cosine",  # the greatest
     "cosine lead",  # before the hits' mean
 )
 
+Kind = tuple[Language, bool, bool]
+"""Which coefficients hold: the question's language, whether the likeliest unit is in it too (else words tell less), and
+whether there are cosines."""
+
 # Fitted by `python -m benchmarks.refusal --fit`; the intercept comes first, then one number for each of FEATURES.
 # fmt: off
-COEFFICIENTS: dict[tuple[Language, bool], tuple[float, ...]] = {
-    ("en", True): (
-        -2.538, -1.218, -0.705, -1.592, 1.004, -1.690, 0.000, 4.595, 0.288, 0.479, 0.296, 0.306, 0.097, -0.130, 3.887,
-        -5.025, 0.961, 14.890,
+COEFFICIENTS: dict[Kind, tuple[float, ...]] = {
+    ("en", False, True): (
+        3.714, -1.822, -1.610, -1.267, -0.318, -1.246, 0.000, -1.561, 0.215, -0.713, 3.586, 0.057, 0.073, 0.025,
+        0.856, 2.425, 30.150,
     ),
-    ("ja", True): (
-        -1.768, -0.367, -1.696, -2.285, -4.212, -0.988, -0.968, 1.057, 0.288, 0.388, 0.524, 0.120, 0.098, 0.027,
-        4.152, -2.064, 2.441, 19.313,
+    ("en", True, True): (
+        -3.383, -1.476, 0.123, -1.359, 0.866, -1.629, 0.000, 4.660, 0.292, 0.520, 0.194, 0.414, 0.859, -0.265, 3.127,
+        0.544, 16.471,
     ),
-    ("en", False): (
-        -3.816, -0.921, -1.603, -0.977, 0.585, -1.812, 0.000, 4.887, 0.390, 0.482, 0.954, 0.580, 0.528, 0.107, 1.924,
-        -6.867, 0.000, 0.000,
+    ("ja", False, True): (
+        0.917, -1.899, 0.001, -0.785, -1.205, -0.720, -0.052, 0.567, 0.269, -0.430, -0.145, 0.325, 0.224, 0.374,
+        1.644, 1.175, 30.257,
     ),
-    ("ja", False): (
-        -2.622, 0.142, -2.216, -3.189, -5.130, -0.807, -1.450, 1.702, 0.303, 0.446, 1.462, 0.236, 0.663, 0.127, 0.748,
-        -3.400, 0.000, 0.000,
+    ("ja", True, True): (
+        -1.818, -0.315, -1.695, -2.298, -4.440, -0.935, -0.874, 1.017, 0.286, 0.399, 0.611, 0.114, 0.090, 0.026,
+        4.031, 2.606, 19.674,
+    ),
+    ("en", False, False): (
+        3.071, -1.912, -2.625, -0.921, -0.818, -1.318, 0.000, -3.072, 0.126, -0.267, 3.058, 0.075, 0.118, 0.195,
+        0.970, 0.000, 0.000,
+    ),
+    ("en", True, False): (
+        -5.153, -1.668, -1.446, -0.977, 2.189, -1.625, 0.000, 5.335, 0.412, 0.511, 0.734, 0.753, 1.343, -0.357, 2.445,
+        0.000, 0.000,
+    ),
+    ("ja", False, False): (
+        -0.493, -0.698, 0.165, -0.986, -2.046, -1.687, -0.159, 0.807, 0.250, 0.015, -0.274, 0.216, 0.122, 0.175,
+        1.220, 0.000, 0.000,
+    ),
+    ("ja", True, False): (
+        -2.915, 0.152, -2.149, -3.083, -4.925, -0.765, -1.455, 1.665, 0.305, 0.438, 1.681, 0.236, 0.700, 0.132, 0.598,
+        0.000, 0.000,
     ),
 }
 # fmt: on
@@ -77,9 +96,10 @@ def sufficiency(
     read: Sequence[Read],
     scores: npt.NDArray[np.float64],
     weight: Mapping[str, float],
+    language: Language,
 ) -> float:
     """The probability that what was found answers `question`; 0 for a question of hiragana alone, which search could
-    only look up letter by letter.
+    only look up letter by letter, and for a name and nothing else that nothing found holds.
 
     `scores` are the ranker's for the units `read`, less that of "none answers"; `weight` is the rarity of each word
     asked for.
@@ -87,10 +107,17 @@ def sufficiency(
     if not read or all(_GRAMMAR.fullmatch(word) for word in weight):
         return 0.0
     values = features(question, hits, read, scores, weight)
-    kind = (query_language(question), any(hit.cosine is not None for hit in hits))
-    intercept, *slopes = COEFFICIENTS[kind]
+    if identifiers(question) == (normalise(question).strip(),) and values[FEATURES.index("unknown names")]:
+        return 0.0
+    intercept, *slopes = COEFFICIENTS[kind_of(hits, read, scores, language)]
     total = intercept + sum(slope * value for slope, value in zip(slopes, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def kind_of(hits: Sequence[Hit], read: Sequence[Read], scores: npt.NDArray[np.float64], language: Language) -> Kind:
+    """Which coefficients hold; see `Kind`."""
+    best = read[int(scores.argmax())].hit.passage.language
+    return language, best == language, any(hit.cosine is not None for hit in hits)
 
 
 def features(
@@ -116,7 +143,6 @@ def features(
         bm25[0] / max(1, len(weight)) / 3,
         (bm25[0] - sum(bm25) / len(bm25)) / 10,
         hits[0].score - hits[min(PASSAGES, len(hits) - 1)].score,
-        float(best.hit.passage.language != query_language(question)),
         # Cosines of the standard embedder all lie close together, about this one.
         (max(cosines) - 0.87) * 10 if cosines else 0.0,
         max(cosines) - sum(cosines) / len(cosines) if cosines else 0.0,

@@ -5,10 +5,11 @@
     python -m benchmarks.refusal --fit       also fit it anew, with and without embeddings, and print the coefficients
 
 Puts questions to the library that answers them ("own"), to it with what answers them taken out of what was found
-("near"), and to a library about something else ("far"). Whether a question is answerable is its set's own label, not
-what the extractor found. The goal is measured on slurm_dev, the domain pack's questions, and the questions of each
-product put to the other's manual. Coefficients are fitted on the tuning halves, without slurm_dev; "two-fold" fits on
-each half in turn and judges the other, so that every question counts.
+("near"), to one that answers them in another language only ("cross"), and to one about something else ("far"). Whether
+a question is answerable is its set's own label, not what the extractor found. The goal is measured on slurm_dev, the
+domain pack's questions, and the questions of each product put to the other's manual. Coefficients are fitted on the
+tuning halves, without slurm_dev; "two-fold" fits on each half in turn and judges the other, so that every question
+counts.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from agent.terms import terms
 from agent.unit_features import matrix, rarity, read_units
 from agent.unit_ranker import shipped
 from benchmarks import corpora, own_questions, question_sets
-from benchmarks.answer_cases import PARAGRAPHS, Case, Shelf
+from benchmarks.answer_cases import PARAGRAPHS, Case, Shelf, answers
 from benchmarks.question_sets import DataMissing, Half
 from index.records import Language
 
 Floats = NDArray[np.float64]
 
 PENALTY = 10.0  # on the squares of the slopes of standardised features
-SHARE = {"xquad": 1.0, "jsquad": 1.0, "pack": 2.0, "bank": 1.5, "own": 1.2, "near": 1.5, "far": 3.0}
+SHARE = {"xquad": 1.0, "jsquad": 1.0, "pack": 2.0, "bank": 1.5, "own": 1.2, "near": 1.5, "far": 3.0, "cross": 1.0}
 """What a set weighs in fitting; answerable and unanswerable cases weigh alike in the end."""
 GOAL = ("slurm-dev", "pack-en", "pack-ja")
 OTHER = {"slurm-dev": ("pack-en", "pack-ja"), "pack-en": ("own-slurm",), "pack-ja": ("own-slurm",)}
@@ -47,13 +48,14 @@ OTHER = {"slurm-dev": ("pack-en", "pack-ja"), "pack-en": ("own-slurm",), "pack-j
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A case as the gate meets it: figure and features (none: it is refused at once), and whether the answer was in
-    what was found."""
+    """A case as the gate meets it: figure and features (none: it is refused at once), whether the answer was in what
+    was found, and which coefficients hold."""
 
     case: Case
     figure: float
     features: tuple[float, ...]
     found: bool
+    kind: sufficiency.Kind
 
     @property
     def group(self) -> str:
@@ -61,7 +63,7 @@ class Judged:
         asked = self.case.asked
         if self.case.kind == "own":
             return asked.set if asked.answerable else f"{asked.set}, not answerable"
-        return f"{asked.set}, {self.case.kind}" + (f": {self.case.library}" if self.case.kind == "far" else "")
+        return f"{asked.set}, {self.case.kind}" + (f": {self.case.library}" if self.case.kind != "near" else "")
 
     @property
     def of_goal(self) -> bool:
@@ -79,13 +81,17 @@ def judged(case: Case) -> Judged:
     """What the gate makes of a case."""
     asked = case.asked
     words, read = terms(asked.question), read_units(case.hits)
-    found = any(asked.answered_by(hit.passage.text) for hit in case.hits[:5])
+    found = any(
+        answers(asked, hit) if case.kind == "cross" else asked.answered_by(hit.passage.text) for hit in case.hits[:5]
+    )
     if not words or not read:
-        return Judged(case, 0.0, (), found)
+        return Judged(case, 0.0, (), found, (asked.language, True, case.embedded))
     weight = rarity(words, read)
     scores = shipped().scores(matrix(asked.question, read, weight, asked.language))
     given = asked.question, case.hits, read, scores, weight
-    return Judged(case, sufficiency.sufficiency(*given), sufficiency.features(*given), found)
+    figure = sufficiency.sufficiency(*given, asked.language)
+    kind = sufficiency.kind_of(case.hits, read, scores, asked.language)
+    return Judged(case, figure, sufficiency.features(*given), found, kind)
 
 
 def cases(shelf: Shelf) -> Iterator[Case]:
@@ -104,6 +110,10 @@ def cases(shelf: Shelf) -> Iterator[Case]:
         yield from put(exam)
         yield from put([one for one in (*asked, *exam) if one.answerable], "near")
         yield from put(asked, "far", "own-slurm")
+        other = "pack-ja" if language == "en" else "pack-en"
+        for library in ("pack-both", other):
+            yield from put([one for one in asked if one.answerable], "cross", library)
+        yield from put([one for one in asked if not one.answerable], "far", other)
     for name, own in own_questions.OWN.items():
         asked = question_sets.own(name)
         yield from put(asked)
@@ -237,11 +247,11 @@ def reliability(some: Sequence[Judged], figure: Callable[[Judged], float]) -> It
 def crossed(some: Sequence[Judged]) -> Callable[[Judged], float]:
     """The figure by a gate fitted on the other half."""
     gates = {
-        (language, half): fit([one for one in some if one.case.asked.language == language and one.half != half])
-        for language in get_args(Language)
+        (kind, half): fit([one for one in some if one.kind == kind and one.half != half])
+        for kind in {one.kind for one in some if one.features}
         for half in get_args(Half)
     }
-    return lambda one: gates[one.case.asked.language, one.half].figure(one)
+    return lambda one: gates[one.kind, one.half].figure(one) if one.features else 0.0
 
 
 def main() -> int:
@@ -282,11 +292,16 @@ def report(some: Sequence[Judged], *, embedded: bool, anew: bool) -> None:
     print("\n".join(reliability(held, lambda one: one.figure)))
     if anew:
         print()
-        for language in get_args(Language):
-            tuning = [one for one in some if one.half == "tuning" and one.case.asked.language == language]
-            numbers = ", ".join(f"{value:.3f}" for value in fit(tuning).numbers) + ","
-            lines = "\n".join(f"        {line}" for line in textwrap.wrap(numbers, 110))
-            print(f'    ("{language}", {embedded}): (\n{lines}\n    ),')
+        for kind in sorted({one.kind for one in some if one.features}):
+            tuning = [one for one in some if one.half == "tuning" and one.kind == kind]
+            print(f"    {coefficients(kind, fit(tuning))},")
+
+
+def coefficients(kind: sufficiency.Kind, gate: Gate) -> str:
+    """An entry of COEFFICIENTS, as it is written in agent/sufficiency.py."""
+    numbers = ", ".join(f"{value:.3f}" for value in gate.numbers) + ","
+    lines = "\n".join(f"        {line}" for line in textwrap.wrap(numbers, 110))
+    return f'("{kind[0]}", {kind[1]}, {kind[2]}): (\n{lines}\n    )'
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -48,6 +49,31 @@ def test_an_identifier_that_no_manual_holds_lowers_the_figure(library: Library) 
     assert figure(library, "What does QJM9999-E mean?") < figure(library, "What does QJM4202-E mean?")
 
 
+@pytest.mark.parametrize("name", ["QJM4202-E", "qrelease", "20244/tcp", "qbackup"])
+def test_a_name_and_nothing_else_passes_where_a_manual_holds_it(library: Library, name: str) -> None:
+    found = extract(name, library.search(name, 10), language=query_language(name))
+    assert found.sufficiency >= ENOUGH
+    assert name in found.evidence[0].quote
+
+
+@pytest.mark.parametrize("name", ["QJM9999-E", "20999/tcp", "/var/opt/other/log", "--no-such-option"])
+def test_a_name_and_nothing_else_is_stopped_where_none_does(library: Library, name: str) -> None:
+    assert figure(library, name) == 0.0
+
+
+@pytest.mark.parametrize("name", ["qrelease", "20244/tcp"])
+def test_a_name_has_no_language(library: Library, name: str) -> None:
+    hits = [hit for hit in library.search(name, 10) if hit.passage.language == "ja"]
+    assert extract(name, hits, language="en").sufficiency >= ENOUGH
+
+
+def test_a_long_story_does_not_hide_what_is_asked(library: Library) -> None:
+    story = "It is the third night shift this week and the batch of the accounting department is late again. "
+    asked = "A job in the status Being held is in the queue. Which command releases it, so that it is started?"
+    assert figure(library, story + asked) >= ENOUGH
+
+
 def test_there_is_a_coefficient_for_each_feature_and_case() -> None:
-    assert set(COEFFICIENTS) == {(language, cosine) for language in ("en", "ja") for cosine in (False, True)}
+    both = (False, True)
+    assert set(COEFFICIENTS) == {(language, *kind) for language in ("en", "ja") for kind in product(both, both)}
     assert {len(numbers) for numbers in COEFFICIENTS.values()} == {1 + len(FEATURES)}
