@@ -151,6 +151,7 @@ class Assistant:
             found.asked,
             lambda piece, marks: on_event(Wrote(piece, marks)),
             close=not self.tuned(),
+            beside=found.extraction.evidence[len(evidence) :],
         )
         first_token = 0.0
 

@@ -72,11 +72,22 @@ class Vetting:
 
     The model writes inside `answer[...]`: the bracket that closes it ends the text. `show` gets the pieces, which
     joined are `text`, and what is to be marked in each; `unsupported` is the same for the whole. `reason` says why a
-    sentence was refused. `close` also refuses what `strays` from the first piece of evidence.
+    sentence was refused. `close` also refuses what `strays` from the first piece of evidence. `beside` is evidence that
+    the model was not given and the reader sees: what only that holds is no slip to be marked; it says of one thing what
+    is true of another, and the sentence is refused.
     """
 
-    def __init__(self, evidence: Sequence[Evidence], question: str, show: Show, *, close: bool = False) -> None:
+    def __init__(
+        self,
+        evidence: Sequence[Evidence],
+        question: str,
+        show: Show,
+        *,
+        close: bool = False,
+        beside: Sequence[Evidence] = (),
+    ) -> None:
         self._evidence = [without_turns(one) for one in evidence]
+        self._beside = [without_turns(one) for one in beside]
         self._close = close
         self._question = question
         self._show = show
@@ -142,6 +153,9 @@ class Vetting:
             reason = "nothing but the question"
         if reason is None and marked and len(self.unsupported) + len(marked) > (1 if self._close else MOST_MARKS):
             reason = "too much that the evidence does not hold"
+        if reason is None and marked and self._beside:
+            nowhere = unheld(sentence, [*self._evidence, *self._beside], self._question)
+            reason = None if len(nowhere) == len(marked) else "a name or figure of another passage in its place"
         return reason
 
 

@@ -243,6 +243,16 @@ def test_an_untuned_model_may_say_one_such_thing_where_all_else_is_the_quote_s()
         assert vet([invented], close=True).text == ""
 
 
+def test_a_figure_of_a_passage_that_the_model_was_not_given_is_not_marked_as_nowhere_but_refused() -> None:
+    given = [evidence("The viewer reaches the manager on port 20244/tcp.")]
+    beside = [evidence("The agent reaches the manager on port 20243/tcp.")]
+    vetting = Vetting(given, "Which port?", lambda piece, marks: None, beside=beside)
+    vetting.feed("The viewer reaches the manager on port 20243/tcp.")
+    vetting.finish(complete=True)
+    assert vetting.text == ""
+    assert "another passage" in (vetting.reason or "")
+
+
 def test_an_answer_with_more_marks_than_words_that_stand_is_not_shown() -> None:
     assert vet(["Use port 1, 2, 3, 4 and 5."]).text == ""
 
