@@ -33,7 +33,7 @@ from agent.records import Evidence, ExamItem, ExamResult, LevelScore, Mode, Ques
 
 TOP = 10  # hits of a search
 READ = 2  # units that the model reads
-CHANNEL = 2.0  # what a nat per token of the evidence weighs, beside the log of an option's share of the support
+CHANNEL = 1.5  # what a nat per token of the evidence weighs, beside the log of an option's share of the support
 CLOSE = 0.4  # between the scores of the best two options, below which the agent searches on
 Z95 = 1.959964
 
@@ -136,9 +136,12 @@ class _Candidate:
         return np.asarray(asked - alone)
 
     def _looked_up(self, question: Question) -> _Sheet:
+        """What the manuals say of each option; from memory, if nothing is found."""
         found = [self._library.search(f"{question.question} {' '.join(question.options)}", TOP)]
         reading = _Reading(self._engine, question)
         supported = support(question, found)
+        if not supported.units:
+            return _Sheet(self._remembered(question), (), len(found))
         scores = reading.scores(supported)
         if self._mode == "agent" and _close(scores):
             for number in np.argsort(-scores, kind="stable")[:2]:
