@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,22 @@ def test_the_order_of_the_options_does_not_matter(assistant: Assistant) -> None:
     turned = replace(PORT, options=(*PORT.options[1:], PORT.options[0]), answer=0)
     ((first,), (second,)) = (take([one], assistant, "agent").items for one in (PORT, turned))
     assert PORT.options[first.chosen] == turned.options[second.chosen]
+
+
+@pytest.mark.model
+def test_the_agent_searches_on_while_options_are_close_and_only_then(assistant: Assistant) -> None:
+    unclear = replace(RETRY, question="Which is right?", options=("It stops.", "It starts.", "It waits.", "It ends."))
+    (decided, close) = take([PORT, unclear], assistant, "agent").items
+    assert (decided.searches, close.searches) == (1, 3)
+    assert take([unclear], assistant, "rag").items[0].searches == 1
+
+
+@pytest.mark.model
+def test_a_library_that_has_nothing_of_it_leaves_the_model_to_its_memory(assistant: Assistant, tmp_path: Path) -> None:
+    with Library.create(tmp_path / "empty") as empty:
+        (looked,) = take([RETRY], Assistant(empty, assistant.engine), "agent").items
+    (remembered,) = take([RETRY], assistant, "closed").items
+    assert (looked.chosen, looked.searches, looked.citations) == (remembered.chosen, 1, ())
 
 
 @pytest.mark.model
