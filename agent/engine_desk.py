@@ -146,12 +146,7 @@ class Desk:
     def _prompt(self, prompt: Sequence[Part], room: int) -> list[int]:
         """The prompt's tokens; refused where they leave less than `room` tokens of the context."""
         model = self._ready
-        if (fewest := model.fewest_tokens(prompt)) > model.context:
-            raise Refused(
-                "too_long",
-                f"the prompt has more than {fewest} tokens, and the model's context is {model.context} tokens: shorten "
-                "the prompt",
-            )
+        self._refuse_endless(prompt)
         # A model that wants no BOS still needs one token to begin at.
         tokens = model.tokens(prompt) or [model.bos if model.bos >= 0 else model.eos]
         if len(tokens) + room > model.context:
@@ -161,6 +156,15 @@ class Desk:
                 f"{model.context} tokens can't hold it: shorten the prompt or give the model a larger context",
             )
         return tokens
+
+    def _refuse_endless(self, prompt: Sequence[Part]) -> None:
+        model = self._ready
+        if (fewest := model.fewest_tokens(prompt)) > model.context:
+            raise Refused(
+                "too_long",
+                f"the prompt has more than {fewest} tokens, and the model's context is {model.context} tokens: shorten "
+                "the prompt",
+            )
 
     def _read(self, request: int, tokens: Sequence[int]) -> None:
         model = self._ready
@@ -234,9 +238,13 @@ class Desk:
         started = time.monotonic()
         model = self._ready
         tokens = self._prompt(request.prompt, room=0)
+        continuations: list[list[int]] = []
         for text in request.continuations:
-            self._prompt([Part(text, special=False)], room=0)
-        continuations = [model.continuation(request.prompt, tokens, text) for text in request.continuations]
+            if self._cancelled():
+                seconds = time.monotonic() - started
+                return protocol.Scored(request.id, (), (), len(tokens), 0, seconds)
+            self._refuse_endless([Part(text, special=False)])
+            continuations.append(model.continuation(request.prompt, tokens, text))
         longest = max((len(continuation) for continuation in continuations), default=0)
         self._prompt(request.prompt, room=longest)
         reused = model.reuse(tokens)
@@ -268,6 +276,8 @@ class Desk:
                 end = min(begin + model.scored_rows, len(continuation) - 1)
                 model.decode([Row(continuation[at], start + at, True) for at in range(begin, end)])
                 for at in range(begin, end):
+                    if self._cancelled():
+                        raise Cancelled
                     total += log_probability(model.logits(at - begin), continuation[at + 1])
         finally:
             model.cut_back()

@@ -46,7 +46,7 @@ word of progress after each. A cancel ends one in the middle, between two matrix
 SURELY_SHORT = 16
 """Characters for each token of the context up to which a prompt is just tokenised."""
 
-LONGEST_PRODUCT = 2.5e9
+LONGEST_PRODUCT = 1.25e9
 """Floating-point operations in the last matrix product of a batch that is scored: a cancel can't interrupt it, and two
 slow cores do some twenty billion a second."""
 
