@@ -163,7 +163,7 @@ class Assistant:
         try:
             prompt = render(self.engine, self._messages(answer, found, evidence))
             written = self.engine.generate(
-                prompt + prompts.opening("answer", prompts.THOUGHTS[answer.language]["answer"]),
+                prompt + prompts.opening("answer", prompts.THOUGHTS[answer.language]["answer"] if self.tuned() else ""),
                 max_tokens=LONGEST_ANSWER,
                 stop=prompts.STOP,
                 on_reading=lambda done, total: on_event(Reading(done, total)),

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from agent.records import Evidence, Step
@@ -127,14 +128,20 @@ def fixed_part(*, examples: bool, language: Language = "en") -> list[Message]:
     kept."""
     messages = [("system", SYSTEM)]
     for question, seen, answer in EXAMPLES[language] if examples else ():
-        thoughts = THOUGHTS[language]
-        step = Step(thoughts["search"], action("search", question), seen)
-        messages += _turns(question, [step, Step(thoughts["answer"], action("answer", answer), "")])
+        messages += _turns(
+            question, [Step("", action("search", question), seen), Step("", action("answer", answer), "")]
+        )
     return messages
 
 
 def transcript(question: str, steps: Sequence[Step] = (), *, examples: bool) -> list[Message]:
-    """The conversation up to now: fixed part, question, and one assistant and one user turn for each step."""
+    """The conversation up to now: fixed part, question, and one assistant and one user turn for each step.
+
+    Beside worked examples no thoughts are written: they are a fifth of what is read, and of 36 English questions the
+    starter worded 19 without them and 20 with them.
+    """
+    if examples:
+        steps = [replace(step, thought="") for step in steps]
     fixed = fixed_part(examples=examples, language=query_language(question))
     return [*fixed, *_turns(question, steps)]
 
@@ -149,7 +156,9 @@ def _turns(question: str, steps: Sequence[Step]) -> list[Message]:
 
 
 def turn(thought: str, action: str) -> str:
-    """An assistant's whole turn; this is what training puts its loss on."""
+    """An assistant's whole turn; this is what training puts its loss on. Without a thought it is the action alone."""
+    if not one_line(thought):
+        return f"Action: {action}"
     return f"Thought: {one_line(thought)}\nAction: {action}"
 
 

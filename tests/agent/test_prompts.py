@@ -58,7 +58,7 @@ def test_everything_that_is_fixed_has_this_digest() -> None:
     fixed = repr((prompts.fixed_part(examples=True), prompts.THOUGHTS, prompts.NOTHING, prompts.STOP))
     assert prompts.FORMAT == "react-2"
     fixed += prompts.GRAMMAR_TURN + prompts.GRAMMAR_QUERY
-    assert hashlib.sha256(fixed.encode()).hexdigest()[:16] == "670b74764adcec12", (
+    assert hashlib.sha256(fixed.encode()).hexdigest()[:16] == "a55b120b3d44d552", (
         "the format changed: give prompts.FORMAT a new name; models trained on the old one must be trained anew"
     )
 
@@ -130,3 +130,11 @@ def test_an_exam_asks_for_the_option_or_with_the_option_for_the_manual_s_words()
     )
     claim = prompts.exam_claim("Which port?", "20098/tcp") + prompts.exam_evidence("20098/tcp |\nevents")
     assert claim == "Question: Which port?\nAnswer: 20098/tcp\nManual: 20098/tcp | events"
+
+
+def test_beside_worked_examples_no_turn_has_a_thought_and_a_tuned_model_sees_them_all() -> None:
+    shown = [text for _, text in prompts.transcript(QUESTION, [searched()], examples=True)]
+    assert not any("Thought:" in text for text in shown)
+    assert f"Action: search[{QUESTION}]" in shown
+    assert prompts.opening("answer", "") == "Action: answer["
+    assert any("Thought: I look" in text for _, text in prompts.transcript(QUESTION, [searched()], examples=False))
