@@ -26,7 +26,7 @@ from index.records import Language
 
 Bools = npt.NDArray[np.bool_]
 
-HIDDEN = 12  # 0: a linear one; 8 and 24 did no better: docs/search-trials.md
+HIDDEN = 12  # 0: a linear one; 8 and 24 did no better: docs/extractor-trials.md
 EPOCHS = 150
 PENALTY = 0.02  # on the squares of all weights but the biases
 RATE = 0.03  # of Adam
