@@ -74,7 +74,8 @@ def gather(work: Path) -> list[Seen]:
             for asked in _questions():
                 found += map(seen, shelf.put(asked))
             if embedded:
-                for asked in _questions()[:4]:
+                japanese, *others = _questions()[:4]
+                for asked in (japanese[::2], *others):
                     found += map(seen, shelf.put(asked, "near"))
             for asked in _questions()[2:4]:
                 found += map(seen, shelf.put(asked, library="pack-both"))
