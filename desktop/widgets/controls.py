@@ -42,6 +42,7 @@ class Button(QPushButton):
     ) -> None:
         super().__init__()
         self._look, self._key, self._icon = look, key, icon
+        self._values: dict[str, object] = {}
         self.setProperty("role", role)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setIconSize(QSize(18, 18))
@@ -52,13 +53,13 @@ class Button(QPushButton):
         self._retranslate()
         self._retint()
 
-    def say(self, key: str) -> None:
+    def say(self, key: str, **values: object) -> None:
         """Show another text from now on."""
-        self._key = key
+        self._key, self._values = key, values
         self._retranslate()
 
     def _retranslate(self) -> None:
-        self.setText(self._look.texts(self._key))
+        self.setText(self._look.texts(self._key, **self._values))
 
     def _retint(self) -> None:
         if self._icon:

@@ -14,7 +14,7 @@ from agent.records import Citation, Unsupported
 from desktop.look import Look
 from desktop.view_models.turns import TurnState, citation_of, reference, with_marks
 from desktop.widgets.controls import IconButton, Picture, Words, panel
-from desktop.widgets.evidence_card import EvidenceCard
+from desktop.widgets.evidence_list import EvidenceList
 from desktop.widgets.model_words import ModelWords
 from desktop.widgets.reading_text import FlowText
 from desktop.widgets.steps_view import StepsView
@@ -32,7 +32,6 @@ class TurnView(QFrame):
     def __init__(self, look: Look, state: TurnState) -> None:
         super().__init__()
         self._look, self.state = look, state
-        self._shown: tuple[Citation, ...] = ()
         self._offered: tuple[Citation, ...] = ()
         self._pending: list[tuple[str, tuple[Unsupported, ...]]] = []
         self._complete = False
@@ -42,11 +41,11 @@ class TurnView(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addLayout(self._question())
-        self._evidence = QVBoxLayout()
-        self._evidence.setSpacing(8)
+        self._evidence = EvidenceList(look)
+        self._evidence.opened.connect(lambda place: self.opened.emit(self._evidence.citations, place))
         self._evidence_caption = Words(look, "ask.from_manuals", "evidence")
         layout.addWidget(self._evidence_caption)
-        layout.addLayout(self._evidence)
+        layout.addWidget(self._evidence)
         self.words = ModelWords(look)
         self.words.followed.connect(self._follow)
         layout.addWidget(self.words)
@@ -91,11 +90,11 @@ class TurnView(QFrame):
         if state.phase == "reading":
             self._bar.setRange(0, max(state.total, 1))
             self._bar.setValue(state.done)
-        if state.citations != self._shown:
-            self._show_evidence()
+        if state.citations != self._evidence.citations:
+            self._evidence.show_citations(state.citations)
         if not busy and not self._complete:
             self._finish()
-        self._evidence_caption.setVisible(bool(self._shown) and state.phase != "refused")
+        self._evidence_caption.setVisible(bool(self._evidence.citations) and state.phase != "refused")
         written = self._complete or bool(self.text.toPlainText())
         self.words.setVisible(written and bool(state.wording) and state.phase != "refused")
 
@@ -189,20 +188,6 @@ class TurnView(QFrame):
 
     # What it does
 
-    def _show_evidence(self) -> None:
-        while (item := self._evidence.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        self._shown = self.state.citations
-        for place, citation in enumerate(self._shown):
-            above = self._shown[place - 1] if place else None
-            same = above is not None and (above.section_id, above.source) == (citation.section_id, citation.source)
-            card = EvidenceCard(self._look, place + 1, citation, continued=same)
-            card.opened.connect(lambda place=place: self.opened.emit(self._shown, place))
-            self._evidence.addWidget(card)
-
     def _flush(self) -> None:
         for text, unsupported in () if self._complete else self._pending:
             self.words.append(text, unsupported)
@@ -264,7 +249,7 @@ class TurnView(QFrame):
 
     def _follow(self, link: QUrl) -> None:
         if link.scheme() == "cite":
-            self.opened.emit(self._shown, int(link.path()))
+            self.opened.emit(self._evidence.citations, int(link.path()))
         elif link.scheme() == "near":
             self.opened.emit(self._offered, int(link.path()))
 

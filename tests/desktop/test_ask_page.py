@@ -18,6 +18,7 @@ from desktop.looking import Page
 from desktop.theme import Mode
 from desktop.view_models.turns import TurnState
 from desktop.widgets.evidence_card import EvidenceCard
+from desktop.widgets.evidence_list import EvidenceList
 from desktop.window import Window
 from index.records import Scope, Section
 
@@ -44,6 +45,24 @@ def test_a_question_shows_the_quoted_evidence_and_a_click_opens_the_page(window:
     assert source.isVisible()
     assert source.heading.text() == "Ports of the manager"
     assert source.body.document().firstBlock().isValid()
+
+
+def test_what_comes_fourth_and_later_is_kept_back_until_it_is_wanted(look: Look, qtbot: QtBot) -> None:
+    quotes = tuple(Citation("M", "m.md", ("H",), None, f"Quote {n}.", n, n + 1, n) for n in range(5))
+    shown = EvidenceList(look)
+    qtbot.addWidget(shown)
+    shown.show()
+    shown.show_citations(quotes[:3])
+    assert shown.more.isHidden()
+    shown.show_citations(quotes)
+    cards = shown.findChildren(EvidenceCard)
+    assert [card.isVisible() for card in cards[-5:]] == [True, True, True, False, False]
+    assert "2" in shown.more.text()
+    with qtbot.waitSignal(shown.opened) as opened:
+        qtbot.mouseClick(shown.more, Qt.MouseButton.LeftButton)
+        assert all(card.isVisible() for card in cards[-5:])
+        cards[-1].opened.emit()
+    assert opened.args == [4]
 
 
 def test_the_steps_can_be_looked_at_and_put_away(window: Window, qtbot: QtBot) -> None:
