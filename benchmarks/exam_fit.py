@@ -99,7 +99,7 @@ def _banks() -> list[tuple[str, str, list[Question]]]:
         for language in ("en", "ja")
     ]
     studied = [(name, library, [one for one in bank if one.split == "study"]) for name, library, bank in jp1]
-    return [*studied, ("slurm", "slurm", load_bank(packs / "slurm" / "bank" / "en.jsonl"))]
+    return [*studied, ("slurm", "own-slurm", load_bank(packs / "slurm" / "bank" / "en.jsonl"))]
 
 
 def main() -> None:
