@@ -22,7 +22,7 @@ from agent.loop import Found, citation, look
 from agent.records import Answer, Event, Evidence, Reading, Seconds, Step, Stepped, Tokens, Turn, Wrote
 from agent.rendering import render
 from index.analyzer import query_language
-from index.records import Scope
+from index.records import Language, Scope
 
 if TYPE_CHECKING:
     from agent.engine import Engine, Generation, ModelInfo
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 4000  # characters
 LONGEST_ANSWER = 96  # tokens
-READ_BY_MODEL = 450  # characters of evidence: on two cores the starter reads about 250 tokens a second
+READ_BY_MODEL = 120  # tokens of evidence, half a second of reading: on two cores the starter reads about 250 a second
 NEAREST = 3  # hits that a refusal offers
 NO_MODEL = "none"
 READY_POLL = 0.02  # seconds between looks at whether the engine is ready
@@ -145,7 +145,7 @@ class Assistant:
     ) -> Answer:
         """The answer in the model's words, as far as they are supported; else the answer as it was."""
         assert self.engine is not None
-        evidence = _to_read(found.extraction.evidence, tuned=self.tuned())
+        evidence = self._to_read(found.extraction.evidence, answer.language)
         vetting = wording.Vetting(
             found.extraction.evidence[: len(evidence)],
             found.asked,
@@ -184,6 +184,28 @@ class Assistant:
         cited = wording.markers(vetting.text, found.extraction.evidence[: len(evidence)])
         on_event(Wrote(cited))
         return replace(_with_text(answer, vetting.text + cited, phrased=True), unsupported=vetting.unsupported)
+
+    def _to_read(self, evidence: Sequence[Evidence], language: Language) -> tuple[Evidence, ...]:
+        """The best evidence that fits in READ_BY_MODEL tokens; at least the first piece.
+
+        A model that was not tuned gets just that, because the starter mixes up what several pieces say, and gets it
+        bare: with the heading and the list item's mark before it, it copied these, and of 78 answers 25 could be shown,
+        not 41.
+        """
+        assert self.engine is not None
+        if not self.tuned():
+            return tuple(replace(one, quote=wording.without_mark(one.quote), heading=()) for one in evidence[:1])
+        taken: list[Evidence] = []
+        read = 0
+        for one in evidence[:MOST]:
+            try:
+                read += self.engine.count(prompts.observation([one], language))
+            except NOT_WORDED:  # the request for words will say what is wrong
+                return tuple(evidence[:1])
+            if taken and read > READ_BY_MODEL:
+                break
+            taken.append(one)
+        return tuple(taken)
 
     def _messages(self, answer: Answer, found: Found, evidence: Sequence[Evidence]) -> list[prompts.Message]:
         """One search and the best evidence: what led there is left out, because reading it takes time."""
@@ -257,19 +279,3 @@ def _with_cost(answer: Answer, written: Generation, *, cancelled: bool) -> Answe
         answer.tokens.generated + written.generated_tokens,
     )
     return replace(answer, tokens=tokens, cancelled=cancelled)
-
-
-def _to_read(evidence: Sequence[Evidence], *, tuned: bool) -> tuple[Evidence, ...]:
-    """The best evidence that fits in what the model is given to read; at least the first piece.
-
-    A model that was not tuned gets just that, because the starter mixes up what several pieces say, and gets it bare:
-    with the heading and the list item's mark before it, it copied these, and of 78 answers 25 could be shown, not 41.
-    """
-    if not tuned:
-        return tuple(replace(one, quote=wording.without_mark(one.quote), heading=()) for one in evidence[:1])
-    taken: list[Evidence] = []
-    for one in evidence[:MOST]:
-        if taken and sum(len(other.quote) for other in taken) + len(one.quote) > READ_BY_MODEL:
-            break
-        taken.append(one)
-    return tuple(taken)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent import prompts
-from agent.assistant import LONGEST_QUESTION, NO_MODEL, Assistant
+from agent.assistant import LONGEST_QUESTION, NO_MODEL, READ_BY_MODEL, Assistant
 from agent.engine import Engine
 from agent.errors import PromptRefused, QuestionUnusable
 from agent.loop import SEARCHES
@@ -531,3 +531,16 @@ def _kill(engine: Engine) -> None:
 
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
+
+
+@pytest.mark.model
+def test_a_tuned_model_reads_as_much_evidence_as_the_budget_of_tokens_holds(library: Library, engine: Engine) -> None:
+    assistant = Assistant(library, engine, tuned=True)
+    quote = "A held job is released with the jobfree command by an operator. " * 3
+    some = [evidence(quote)]
+    taken = assistant._to_read(some * 5, "en")
+    each = engine.count(prompts.observation(some, "en"))
+    assert 1 < len(taken) < 5
+    assert len(taken) * each <= READ_BY_MODEL < (len(taken) + 1) * each
+    long = [evidence(quote * 5)]
+    assert len(assistant._to_read(long * 2, "en")) == 1

@@ -85,7 +85,7 @@ def test_a_library_of_a_few_passages_is_not_held_to_the_scores_of_a_large_one(tm
     folder = tmp_path / "manual"
     folder.mkdir()
     for name, text in {
-        "hold": "# Holding a job\n\nA job whose hold attribute is set waits until the operator releases it with relq.\n",
+        "hold": "# Holding a job\n\nA job whose hold attribute is set waits until it is released with relq.\n",
         "ports": "# Port numbers\n\nThe event service listens on 24680/tcp, the administration on 24681/tcp.\n",
         "logs": "# Log files\n\nLog files are kept for 30 days and then deleted at midnight.\n",
     }.items():
