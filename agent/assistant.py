@@ -218,10 +218,11 @@ class Assistant:
 
 
 def warm(engine: Engine, *, tuned: bool | None = None) -> None:
-    """Read the fixed part of the prompt into the engine's cache, so that the first answer does not wait for it. Raises
-    PromptRefused and what the engine raises."""
-    fixed = prompts.fixed_part(examples=not knows_format(engine, tuned))
-    engine.warm(render(engine, fixed, open_assistant=False))
+    """Read the fixed part of the prompt, in each language that the model writes, into the engine's cache, so that the
+    first answer does not wait for it. Raises PromptRefused and what the engine raises."""
+    examples = not knows_format(engine, tuned)
+    for language in engine.info.languages if examples else ("en",):  # without examples it is the same in all
+        engine.warm(render(engine, prompts.fixed_part(examples=examples, language=language), open_assistant=False))
 
 
 def knows_format(engine: Engine, tuned: bool | None = None) -> bool:
