@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.records import Evidence, Extraction
-from agent.sufficiency import leveled, sufficiency
+from agent.sufficiency import sufficiency
 from agent.terms import terms
 from agent.unit_features import Read, go_together, matrix, rarity, read_units
 from agent.unit_ranker import Floats, probabilities, shipped
@@ -37,11 +37,10 @@ class _Likely:
     probability: float
 
 
-def extract(question: str, hits: Sequence[Hit], *, language: Language, passages: int | None = None) -> Extraction:
+def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extraction:
     """Choose the evidence among the first hits and judge whether it suffices.
 
-    `language` is the question's, `passages` how many the library has (None: no small one). Every quote is
-    `source_text[start:end]`; no hits give no evidence and sufficiency 0.
+    `language` is the question's. Every quote is `source_text[start:end]`; no hits give no evidence and sufficiency 0.
     """
     asked = terms(question)
     read, language = _units(question, hits, language)
@@ -50,7 +49,7 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language, passages:
     weight = rarity(asked, read)
     scores = shipped().scores(matrix(question, read, weight, language))
     evidence = _quotes(_chosen(_own_language(_ranked(read, scores), language), language))
-    return Extraction(evidence, sufficiency(question, leveled(hits, passages), read, scores, weight, language))
+    return Extraction(evidence, sufficiency(question, hits, read, scores, weight, language))
 
 
 def ranked_units(question: str, hits: Sequence[Hit], *, language: Language) -> tuple[Evidence, ...]:

@@ -156,9 +156,7 @@ class _Search:
         if ids in self._read:
             return Extraction((), 0.0)  # the same again: it did not suffice before
         self._read.add(ids)
-        extraction = extract(
-            query.asked, hits, language=query_language(query.asked), passages=self.library.counts.passages
-        )
+        extraction = extract(query.asked, hits, language=query_language(query.asked))
         if self._own and not _tells_of(self._own, extraction.evidence):
             return replace(extraction, sufficiency=0.0)
         return extraction

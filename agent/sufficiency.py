@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +22,6 @@ from index.records import Hit, Language
 
 ENOUGH = 0.40
 """From this figure on the evidence is taken to suffice; below it the answer is a refusal."""
-
-USUAL = 660
-"""Passages of the smallest library that the coefficients were fitted on."""
 
 FEATURES = (
     "unseen",  # share of the question's words, by rarity, in no hit, headings and context included
@@ -116,16 +112,6 @@ def sufficiency(
     intercept, *slopes = COEFFICIENTS[kind_of(hits, read, scores, language)]
     total = intercept + sum(slope * value for slope, value in zip(slopes, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
-
-
-def leveled(hits: Sequence[Hit], passages: int | None) -> Sequence[Hit]:
-    """The hits with their BM25 raised towards what a library of USUAL passages would give: among a handful of passages
-    no word is rare, so the same words score a fifth. By the root of the difference: raised by all of it, single pages
-    and six together let two to five more in a hundred through (36 pages of the JP1 primer, words alone)."""
-    if passages is None or not 0 < passages < USUAL:
-        return hits
-    factor = math.sqrt(math.log1p(USUAL) / math.log1p(passages))
-    return [replace(hit, lexical=hit.lexical * factor) for hit in hits]
 
 
 def kind_of(hits: Sequence[Hit], read: Sequence[Read], scores: npt.NDArray[np.float64], language: Language) -> Kind:

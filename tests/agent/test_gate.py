@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
 import pytest
 
 from agent.extractor import extract
 from agent.sufficiency import COEFFICIENTS, ENOUGH, FEATURES
 from index.analyzer import query_language
-from index.importing import import_manuals
 from index.library import Library
 from tests.agent.manuals import library_in
 from tests.agent.test_extractor import QUESTIONS
@@ -79,21 +77,3 @@ def test_there_is_a_coefficient_for_each_feature_and_case() -> None:
     both = (False, True)
     assert set(COEFFICIENTS) == {(language, *kind) for language in ("en", "ja") for kind in product(both, both)}
     assert {len(numbers) for numbers in COEFFICIENTS.values()} == {1 + len(FEATURES)}
-
-
-def test_a_library_of_a_few_passages_is_not_held_to_the_scores_of_a_large_one(tmp_path: Path) -> None:
-    folder = tmp_path / "manual"
-    folder.mkdir()
-    for name, text in {
-        "hold": "# Holding a job\n\nA job whose hold attribute is set waits until it is released with relq.\n",
-        "ports": "# Port numbers\n\nThe event service listens on 24680/tcp, the administration on 24681/tcp.\n",
-        "logs": "# Log files\n\nLog files are kept for 30 days and then deleted at midnight.\n",
-    }.items():
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    import_manuals(tmp_path / "library", [folder], progress=lambda _: None, cancelled=lambda: False)
-    question = "What does the hold attribute do to a job?"
-    with Library.open(tmp_path / "library") as library:
-        hits = library.search(question, 10)
-        few, many = (extract(question, hits, language="en", passages=count).sufficiency for count in (3, 100_000))
-    assert few >= ENOUGH
-    assert few > many

@@ -135,7 +135,7 @@ def test_the_window_starts_its_model_and_answers_in_its_words(window: Window, qt
     window.start()
     qtbot.waitUntil(lambda: bool(window._model_name), timeout=120_000)
     assert window._model_name in window.status.model.text()
-    window.ask.ask("What does the hold attribute do to a job?")
+    window.ask.ask("What happens to a job whose hold attribute is set?")
     qtbot.waitUntil(lambda: not window.ask.turns[0].state.running, timeout=120_000)
     assert window.ask.turns[0].state.citations
     assert window.ask.turns[0].state.phase == "answered"
@@ -151,7 +151,7 @@ def test_without_a_model_the_window_says_so_and_answers_with_quotes(
     window.start()
     qtbot.waitUntil(window.message.isVisible, timeout=30_000)
     assert "none.gguf" in window.message.label.text()
-    window.ask.ask("What does the hold attribute do to a job?")
+    window.ask.ask("What happens to a job whose hold attribute is set?")
     qtbot.waitUntil(lambda: not window.ask.turns[0].state.running, timeout=30_000)
     assert window.ask.turns[0].state.phase == "answered"
 
@@ -170,7 +170,7 @@ def test_a_question_asked_while_the_model_is_being_loaded_has_its_evidence_at_on
     monkeypatch.setattr(Engine, "start", load_slowly)
     window.start()
     try:
-        window.ask.ask("What does the hold attribute do to a job?")
+        window.ask.ask("What happens to a job whose hold attribute is set?")
         turn = window.ask.turns[0]
         qtbot.waitUntil(lambda: bool(turn.findChildren(EvidenceCard)), timeout=30_000)
         qtbot.waitUntil(lambda: turn.state.phase == "preparing")

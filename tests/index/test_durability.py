@@ -53,7 +53,8 @@ def killed_import(library: Path, manual: Path, after: int, pause: float, *, wait
     lines += child.stdout.readlines()
     child.wait()
     child.stdout.close()
-    return max((int(line.split()[1]) for line in lines if line.startswith("reading")), default=0)
+    whole = [line for line in lines if line.endswith("\n")]  # the kill may cut the last one short
+    return max((int(line.split()[1]) for line in whole if line.startswith("reading")), default=0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
