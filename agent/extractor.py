@@ -10,12 +10,14 @@ hard one. It knows nothing of prompts or of the loop.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.records import Evidence, Extraction
+from agent.slots import build
 from agent.sufficiency import sufficiency
-from agent.terms import terms
+from agent.terms import holds, identifiers, terms
 from agent.unit_features import Read, go_together, matrix, rarity, read_units
 from agent.unit_ranker import Floats, probabilities, shipped
 from index.records import Hit, Language
@@ -27,6 +29,10 @@ FOREIGN = 3.0  # how many times likelier units in another language must be for t
 LENGTH = 0.7  # power of a unit's length that its probability is divided by
 WORTH: dict[Language, float] = {"en": 0.0005, "ja": 0.0002}
 """What a unit's probability, over that power of its length in characters, must come to for it to be taken."""
+
+
+_TELLS_APART = re.compile(r"\d{4}|^-")
+"""Names of which one is asked for and not its like: numbers of four digits and more, options; but not versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ def extract(question: str, hits: Sequence[Hit], *, language: Language) -> Extrac
         return Extraction((), 0.0)
     weight = rarity(asked, read)
     scores = shipped().scores(matrix(question, read, weight, language))
-    evidence = _quotes(_chosen(_own_language(_ranked(read, scores), language), language))
+    ranked = _own_language(_about(question, _ranked(read, scores)), language)
+    evidence = _quotes(_chosen(ranked, language))
     return Extraction(evidence, sufficiency(question, hits, read, scores, weight, language))
 
 
@@ -92,6 +99,22 @@ def _own_language(ranked: Sequence[_Likely], language: Language) -> Sequence[_Li
     chance = sum(one.probability for one in own)
     others = sum(one.probability for one in ranked) - chance
     return own if chance and others < FOREIGN * chance else ranked
+
+
+def _about(question: str, ranked: Sequence[_Likely]) -> Sequence[_Likely]:
+    """Without units that tell of another message, port or option of the same form, if any tells of the one asked for:
+    what KAVS0269-W means is nothing to quote to who asks for KAVS0265-E, however like the lines are."""
+    asked = [name for name in identifiers(question) if _TELLS_APART.search(name)]
+    forms = {build(name) for name in asked}
+
+    def names_it(one: _Likely) -> bool:
+        return any(holds(one.read.text, name) for name in asked)
+
+    if not any(map(names_it, ranked)):
+        return ranked
+    return [
+        one for one in ranked if names_it(one) or not any(build(name) in forms for name in identifiers(one.read.quote))
+    ]
 
 
 def _chosen(ranked: Sequence[_Likely], language: Language) -> list[_Likely]:

@@ -111,13 +111,14 @@ def _name(fragment: str, question: str) -> str | None:
         if not is_identifier(said[0]):
             continue
         names = [found for found in _NAME.finditer(question) if is_identifier(found[0])]
-        like = [found for found in names if _build(found[0]) == _build(said[0])]
+        like = [found for found in names if build(found[0]) == build(said[0])]
         if like:
             return _replaced(question, like[-1], said[0])
     return None
 
 
-def _build(name: str) -> str:
+def build(name: str) -> str:
+    """The form of a name, without what tells it from its like: "A0-A" for KAVS0265-E, "-a" for -n, "0/a" for 80/tcp."""
     return re.sub(r"[A-Z]+", "A", re.sub(r"[a-z]+", "a", re.sub(r"\d+", "0", name)))
 
 

@@ -105,3 +105,23 @@ def test_no_language_is_mixed_where_the_question_s_own_suffices(library: Library
     language = {hit.passage.id: hit.passage.language for hit in hits}
     chosen = extract(question, hits, language=query_language(question)).evidence
     assert {language[one.passage_id] for one in chosen} == {query_language(question)}
+
+
+@pytest.mark.parametrize(
+    ("question", "there", "not_there"),
+    [
+        ("What does QJM4202-E mean?", "QJM4202-E", "QJM4310-I"),
+        ("What is 20244/tcp used for?", "20244/tcp", "20098/tcp"),
+        ("How do QJM4202-E and QJM4310-I differ?", "QJM4310-I", "20241/tcp"),
+    ],
+)
+def test_what_tells_of_another_message_or_port_is_not_quoted(
+    library: Library, question: str, there: str, not_there: str
+) -> None:
+    quotes = " ".join(one.quote for one in evidence(library, question))
+    assert there in quotes
+    assert not_there not in quotes
+
+
+def test_another_name_is_quoted_where_nothing_tells_of_the_one_asked_for(library: Library) -> None:
+    assert evidence(library, "What is 20999/tcp used for, beside 20244?")
