@@ -39,3 +39,7 @@ class QuestionUnusable(TebikiError):
 
 class BankInvalid(TebikiError):
     """An exam bank has a line that is not valid; nothing of the file is used."""
+
+
+class AdapterUnusable(TebikiError):
+    """A LoRA adapter can't be read, or was made for another base model."""

@@ -1,0 +1,305 @@
+"""The training loop: LoRA on a base model over units of rows, on one machine or under `accelerate launch`.
+
+Comes in: a base, units, settings, a folder. Goes out: the adapter with the best held-out loss, as peft saves it, and a
+line for each step in `steps.jsonl`. The loss of a step is summed over its group and divided by the group's own tokens,
+so that it is the same however the group is cut into micro-batches or shared out over processes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from agent.merging import CONFIG
+from index.errors import TebikiError
+from trainer import checkpoints
+from trainer.bases import Base
+from trainer.batching import groups, micro_batches
+from trainer.checkpoints import Place
+from trainer.losses import Likelihood, batch, losses
+from trainer.run_config import LoraSettings, TrainingSettings
+from trainer.samples import Choice, Text, Unit
+
+STEPS = "steps.jsonl"
+BEST = "best.pt"
+ADAPTER = "adapter"
+CHECKPOINTS = "checkpoints"
+
+
+class TrainingFailed(TebikiError):
+    """Training can't go on: the loss is not a number, or memory or disk ran out; says where and what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step as it is logged. `loss` is nats per trained token of texts, `choice_loss` nats per choice question,
+    `right` the share of its choices that came out right; each None where the step had none. `seconds` is its time."""
+
+    step: int
+    epoch: int
+    loss: float | None
+    choice_loss: float | None
+    right: float | None
+    gradient_norm: float
+    rate: float
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Loss over some units: nats per trained token of texts, nats per choice and the share right (None where there are
+    none), `value` both together as the step weighs them, and all tokens that were read."""
+
+    text_loss: float | None
+    choice_loss: float | None
+    right: float | None
+    value: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a run ended."""
+
+    steps: int
+    best: float | None
+    stopped_early: bool
+    tokens: int
+    seconds: float
+
+
+def adapted(base: Base, settings: LoraSettings, *, onto: Path | None = None) -> PeftModel:
+    """The base with a fresh LoRA, or with the one in `onto` to go on from, in float32 whatever the base is in."""
+    if onto is not None:
+        model = PeftModel.from_pretrained(base.model, str(onto), is_trainable=True)
+    else:
+        wanted = LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            use_rslora=settings.rank_stabilised,
+            target_modules=list(settings.targets),
+            task_type="CAUSAL_LM",
+        )
+        model = get_peft_model(base.model, wanted)  # type: ignore[assignment] - with a task type it is a PeftModel
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return model
+
+
+class Training:
+    """One run of training; `run` does it. `held` are units that are never trained on, for early stopping."""
+
+    def __init__(
+        self,
+        base: Base,
+        model: PeftModel,
+        units: Sequence[Unit],
+        held: Sequence[Unit],
+        settings: TrainingSettings,
+        folder: Path,
+        *,
+        seed: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._base, self._units, self._held = base, units, held
+        self._settings, self._folder, self._seed, self._say = settings, folder, seed, say
+        self._accelerator = Accelerator(mixed_precision="bf16" if settings.bf16 else "no")
+        self._trainable = {name: part for name, part in model.named_parameters() if part.requires_grad}
+        self._adapter = model
+        if settings.gradient_checkpointing:
+            model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        optimiser = torch.optim.AdamW(
+            list(self._trainable.values()), lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.95)
+        )
+        self._model, self._optimiser = self._accelerator.prepare(Likelihood(model), optimiser)
+        self._per_epoch = math.ceil(len(units) / settings.group)
+        self.steps = settings.epochs * self._per_epoch
+        self._tokens = 0
+
+    def run(self) -> Trained:
+        """Train to the end, from the newest checkpoint where there is one. Raises TrainingFailed."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        started = saved = time.monotonic()
+        torch.manual_seed(self._seed)
+        place = self._taken_up()
+        try:
+            while place.step < self.steps and place.waited <= self._settings.patience:
+                self._log(self._step(place.step))
+                place = replace(place, step=place.step + 1)
+                if self._held and (place.step % self._settings.look_every == 0 or place.step == self.steps):
+                    place = self._looked(place)
+                if time.monotonic() - saved > self._settings.save_every:
+                    self._save(place)
+                    saved = time.monotonic()
+            self._save(place)
+            self._write_adapter()
+        except torch.OutOfMemoryError as error:
+            raise TrainingFailed(
+                f"Memory ran out at step {place.step}: lower micro_tokens, or set gradient_checkpointing = true."
+            ) from error
+        except OSError as error:
+            raise TrainingFailed(
+                f"{self._folder} can't be written ({error.strerror}): make room, run again."
+            ) from error
+        early = place.step < self.steps
+        return Trained(place.step, place.best, early, self._tokens, time.monotonic() - started)
+
+    def _taken_up(self) -> Place:
+        """The newest checkpoint's place, with everything put back to it; steps after it are done again."""
+        newest = checkpoints.newest(self._folder / CHECKPOINTS)
+        place = checkpoints.restore(newest, self._trainable, self._optimiser) if newest else Place()
+        path = self._folder / STEPS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        path.write_text("".join(line + "\n" for line in lines[: place.step]), encoding="utf-8")
+        if newest:
+            self._say(f"training goes on at step {place.step} of {self.steps}.")
+        return place
+
+    # Steps
+
+    def _step(self, step: int) -> StepLine:
+        started = time.monotonic()
+        epoch, number = divmod(step, self._per_epoch)
+        group = groups([_length(unit) for unit in self._units], self._settings.group, self._seed, epoch)[number]
+        rate = self._rate(step)
+        for settings in self._optimiser.param_groups:
+            settings["lr"] = rate
+        self._model.train()
+        figures = self._summed([self._units[index] for index in group], backward=True)
+        norm = float(self._accelerator.clip_grad_norm_(list(self._trainable.values()), self._settings.clip))
+        if not math.isfinite(norm) or not math.isfinite(figures.value):
+            raise TrainingFailed(
+                f"The loss is not a number at step {step} (units {group[0]}...): lower the learning rate ({rate:.1e}), "
+                f"or look at the data; the last good state is in {self._folder / CHECKPOINTS}."
+            )
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        self._tokens += figures.tokens
+        return StepLine(
+            step=step,
+            epoch=epoch,
+            loss=figures.text_loss,
+            choice_loss=figures.choice_loss,
+            right=figures.right,
+            gradient_norm=norm,
+            rate=rate,
+            tokens=figures.tokens,
+            seconds=time.monotonic() - started,
+        )
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine down to a tenth."""
+        warm = max(1, round(self._settings.warm_up * self.steps))
+        if step < warm:
+            return self._settings.rate * (step + 1) / warm
+        gone = (step - warm) / max(1, self.steps - warm)
+        return self._settings.rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * gone)))
+
+    def _summed(self, units: Sequence[Unit], *, backward: bool) -> Figures:
+        """Loss over units as in one step, computed part by part and over all processes; with its gradient."""
+        targets = sum(unit.row.targets for unit in units if isinstance(unit, Text))
+        choices = sum(isinstance(unit, Choice) for unit in units)
+        lengths, rows = [_length(unit) for unit in units], [len(unit.rows) for unit in units]
+        parts = micro_batches(range(len(units)), lengths, rows, self._settings.micro_tokens)
+        processes, own = self._accelerator.num_processes, self._accelerator.process_index
+        sums = torch.zeros(3)
+        rounds = math.ceil(len(parts) / processes)
+        for round_ in range(rounds):
+            at = round_ * processes + own
+            # Every process computes in every round, or those that wait for its gradients wait for ever.
+            part = [units[index] for index in parts[at if at < len(parts) else 0]]
+            counted = 1.0 if at < len(parts) else 0.0
+            last = round_ == rounds - 1
+            with self._gathering(last=last):
+                texts, chosen, right = losses(part, self._likelihood(part))
+                loss = texts / max(1, targets) + self._settings.choice_weight * chosen / max(1, choices)
+                if backward:
+                    self._accelerator.backward(loss * counted * processes)
+            sums += counted * torch.tensor([texts.item(), chosen.item(), right])
+        total = self._accelerator.reduce(sums.to(self._accelerator.device), "sum").tolist()
+        tokens = sum(len(row.ids) for unit in units for row in unit.rows)
+        return Figures(
+            text_loss=total[0] / targets if targets else None,
+            choice_loss=total[1] / choices if choices else None,
+            right=total[2] / choices if choices else None,
+            value=total[0] / max(1, targets) + self._settings.choice_weight * total[1] / max(1, choices),
+            tokens=tokens,
+        )
+
+    def _gathering(self, *, last: bool) -> AbstractContextManager[object]:
+        """Gradients are exchanged once a step, with its last part."""
+        return nullcontext() if last else self._accelerator.no_sync(self._model)
+
+    def _likelihood(self, units: Sequence[Unit]) -> torch.Tensor:
+        device, dtype = self._accelerator.device, torch.bfloat16 if self._settings.bf16 else torch.float32
+        with self._accelerator.autocast():
+            sums: torch.Tensor = self._model(batch(units, pad=self._base.stop, device=device, dtype=dtype))
+        return sums.float()
+
+    # Looking at what is held out
+
+    def _looked(self, place: Place) -> Place:
+        self._model.eval()
+        with torch.no_grad():
+            figures = self._summed(self._held, backward=False)
+        better = place.best is None or figures.value < place.best - self._settings.least_gain
+        right = "" if figures.right is None else f", {figures.right:.1%} of the choices right"
+        self._say(f"step {place.step} of {self.steps}: held-out loss {figures.value:.4f}{right}.")
+        if not better:
+            return replace(place, waited=place.waited + 1)
+        if self._accelerator.is_main_process:
+            beside = self._folder / (BEST + ".new")
+            torch.save({name: part.detach().cpu() for name, part in self._trainable.items()}, beside)
+            beside.replace(self._folder / BEST)
+        return replace(place, best=figures.value, waited=0)
+
+    # Files
+
+    def _log(self, line: StepLine) -> None:
+        if self._accelerator.is_main_process:
+            with (self._folder / STEPS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(line)) + "\n")
+
+    def _save(self, place: Place) -> None:
+        self._accelerator.wait_for_everyone()
+        if self._accelerator.is_main_process:
+            checkpoints.save(self._folder / CHECKPOINTS, place, self._trainable, self._optimiser)
+
+    def _write_adapter(self) -> None:
+        """The best adapter (without anything held out, the last) as peft saves it, with the hash of its base."""
+        best = self._folder / BEST
+        if best.is_file():
+            for name, values in torch.load(best, weights_only=True).items():
+                self._trainable[name].data.copy_(values)
+        if self._accelerator.is_main_process:
+            write_adapter(self._adapter, self._base, self._folder / ADAPTER)
+
+
+def write_adapter(model: PeftModel, base: Base, folder: Path) -> None:
+    """Save the adapter with the SHA-256 of the base that it belongs to, as it was trained."""
+    beside = folder.with_name(folder.name + ".new")
+    model.save_pretrained(str(beside))
+    config = json.loads((beside / CONFIG).read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": base.path.name, "base_sha256": base.sha256}
+    (beside / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (beside / "README.md").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
+
+
+def _length(unit: Unit) -> int:
+    return max(len(row.ids) for row in unit.rows)

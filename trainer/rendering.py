@@ -1,0 +1,119 @@
+"""Conversations and documents as rows of tokens, with the loss where it belongs.
+
+Which tokens are trained is found by rendering prefixes with the model's own chat template, not by the template's masks:
+stock templates give all-zero ones without an error (marin-community/marin#7237). A row in which nothing is trained
+stops the run, and so does one whose prompt would be tokenised otherwise in use than in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from agent.chat_template import ChatTemplate
+from agent.prompts import Message
+from index.errors import TebikiError
+from trainer.samples import Choice, Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class NothingTrained(TebikiError):
+    """A conversation leaves no token to learn, or can't be told apart into prompt and reply."""
+
+
+class Rendered(Protocol):
+    """What rendering needs of a base model."""
+
+    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate
+
+
+def conversation(base: Rendered, messages: Sequence[Message], *, longest: int) -> Row | None:
+    """The row of a conversation, trained on what the assistant says and on the token that ends it.
+
+    None where it has more than `longest` tokens. Raises NothingTrained.
+    """
+    text = _text(base, messages, open_assistant=False)
+    spans = list(_spoken(base, messages, text))
+    encoded = base.tokenizer(text, return_offsets_mapping=True)
+    ids: list[int] = encoded["input_ids"]
+    if len(ids) > longest:
+        return None
+    trained = _marked(encoded["offset_mapping"], spans)
+    if not any(trained):
+        raise NothingTrained(f"Nothing in this conversation is the assistant's: {text[:200]!r}.")
+    for start, _ in spans:
+        before = base.tokenizer(text[:start])["input_ids"]
+        if ids[: len(before)] != before:
+            raise NothingTrained(f"A token spans the border between prompt and reply at {text[start - 20 : start]!r}.")
+    return Row(tuple(ids), tuple(trained))
+
+
+def _spoken(base: Rendered, messages: Sequence[Message], text: str) -> Iterator[tuple[int, int]]:
+    """Where in the rendered text each of the assistant's replies stands."""
+    for at, (role, said) in enumerate(messages):
+        if role != "assistant":
+            continue
+        opened = _text(base, messages[:at], open_assistant=True)
+        if not text.startswith(opened) or not text.startswith(said.strip(), len(opened)):
+            raise NothingTrained(f"The chat template does not let the reply {said[:60]!r} follow its prompt.")
+        yield len(opened), len(opened) + len(said.strip())
+
+
+def _marked(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """Tokens that begin within a span, and the one behind each, by which the model learns to stop."""
+    marks = [any(start <= begin < end for start, end in spans) and end_ > begin for begin, end_ in offsets]
+    return [mark or (at > 0 and marks[at - 1]) for at, mark in enumerate(marks)]
+
+
+def _text(base: Rendered, messages: Sequence[Message], *, open_assistant: bool) -> str:
+    return "".join(part.text for part in base.template.parts(messages, open_assistant=open_assistant))
+
+
+def continuations(base: Rendered, prompt: str, texts: Sequence[str]) -> Row:
+    """A prompt with several texts that go on from it, each trained on and none seen by another.
+
+    Each is tokenised with the prompt as one text, or by itself where a token would span the border: as the engine does.
+    """
+    before: list[int] = base.tokenizer(prompt)["input_ids"]
+    ids, segments = list(before), [0] * len(before)
+    for number, text in enumerate(texts, start=1):
+        together: list[int] = base.tokenizer(prompt + text)["input_ids"]
+        alone = together[: len(before)] != before
+        tokens = base.tokenizer(text, add_special_tokens=False)["input_ids"] if alone else together[len(before) :]
+        if not tokens:
+            raise NothingTrained(f"{text!r} has no token of its own after {prompt[-40:]!r}.")
+        ids += tokens
+        segments += [number] * len(tokens)
+    return Row(tuple(ids), tuple(segment > 0 for segment in segments), tuple(segments), len(before))
+
+
+def choice(base: Rendered, given: str, without: str, options: Sequence[str], answer: int) -> Choice:
+    """A choice question; `given` and `without` are `agent.prompts.exam` with the evidence and without."""
+    return Choice(continuations(base, given, options), continuations(base, without, options), answer)
+
+
+def packed(documents: Sequence[Sequence[int]], length: int, *, separator: int) -> list[Row]:
+    """Documents (token ids) one behind the other in rows of `length` tokens, each ended by `separator`; a document that
+    does not fit goes on in the next row. Every token but a row's first is trained; segments keep documents apart."""
+    stream: list[tuple[int, int]] = []
+    for number, ids in enumerate(documents):
+        stream += [(token, number) for token in (*ids, separator)]
+    rows = []
+    for at in range(0, len(stream), length):
+        part = stream[at : at + length]
+        segments = tuple(number for _, number in part)
+        starts = [at == 0 or segments[at] != segments[at - 1] for at in range(len(part))]
+        if len(part) > 1:
+            rows.append(Row(tuple(token for token, _ in part), tuple(not start for start in starts), segments))
+    return rows
+
+
+def coloured(base: Rendered, row: Row) -> str:
+    """A row for the terminal: what is trained in green, the rest dimmed."""
+    pieces = [base.tokenizer.decode([token]) for token in row.ids]
+    return "".join(f"\x1b[{'32' if mark else '2'}m{piece}" for piece, mark in zip(pieces, row.trained, strict=True)) + (
+        "\x1b[0m"
+    )
