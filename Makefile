@@ -38,8 +38,10 @@ corpora:
 LOCK = $(BIN)/pip-compile --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header --annotation-style=line --quiet
 lock: setup
 	$(LOCK) --output-file packaging/locks/run.txt pyproject.toml
-	$(LOCK) --extra dev --constraint packaging/locks/run.txt --output-file packaging/locks/dev.txt pyproject.toml
 	$(LOCK) --extra train --constraint packaging/locks/run.txt --output-file packaging/locks/train.txt pyproject.toml
+	$(LOCK) --extra dev --extra train --extra cluster --constraint packaging/locks/train.txt --output-file packaging/locks/dev.txt pyproject.toml
+	# Only here is torch's CPU build told by a local version; elsewhere the plain one is found.
+	sed -i 's/+cpu / /' packaging/locks/train.txt packaging/locks/dev.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,6 +1,7 @@
 """One TOML file describes a run. Comes in: the file. Goes out: `Run`, checked, with paths made absolute.
 
 name = "night-watch"
+base = "starter"                    # a model's name, a GGUF file, or a Hugging Face folder
 out = "runs/night-watch"            # where the stages write; relative to this file
 library = "~/.local/share/tebiki/library"
 banks = ["bank/en.jsonl"]           # exam banks that must not leak into training
@@ -8,12 +9,24 @@ banks = ["bank/en.jsonl"]           # exam banks that must not leak into trainin
 [corpus]
 languages = ["en", "ja"]
 shortest = 40                       # characters; shorter sections are left out
+
+[cpt.training]
+rate = 1e-4
+
+[trajectories]
+tasks = ["trajectories/en.jsonl"]   # questions, with recorded turns where there are some
+
+[sft]
+kinds = ["react", "one-step", "choice", "chat"]
+
+Every section may be left out, and every key has the default that stands below.
 """
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -72,24 +85,124 @@ class TrainingSettings(BaseModel):
     save_every: float = Field(default=300.0, ge=0, description="Seconds between checkpoints.")
 
 
+class TeacherSettings(BaseModel):
+    """Who writes turns and questions: "recorded" ones from files, an OpenAI-compatible "endpoint", a "local" GGUF, or
+    the "student": the base itself with several tries at a temperature, of which those that end right are kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["recorded", "endpoint", "local", "student"] = "recorded"
+    address: str = Field(default="", description="Of an endpoint, up to and with /v1.")
+    model: str = Field(default="", description="An endpoint's name for its model, or a local GGUF file.")
+    key_from: str = Field(default="", description="Environment variable that holds an endpoint's key.")
+    timeout: float = Field(default=60.0, gt=0, description="Seconds for one turn.")
+    retries: int = Field(default=3, ge=0)
+    tries: int = Field(default=4, ge=1, description="How often a task is put before it counts as rejected.")
+    temperature: float = Field(default=0.7, ge=0)
+
+
+class CptSettings(BaseModel):
+    """Continual pre-training on the corpus, in packed rows of `length` tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    length: int = Field(default=512, ge=32)
+    most_tokens: int = Field(default=0, ge=0, description="Of the corpus, drawn by document; 0: all of it.")
+    held: float = Field(default=0.03, ge=0, lt=0.5, description="Share of the rows for early stopping.")
+    lora: LoraSettings = LoraSettings()
+    training: TrainingSettings = TrainingSettings(rate=1e-4, epochs=1)
+
+
+class QuestionsSettings(BaseModel):
+    """Exam-like questions with evidence: written beforehand (`recorded`, files in the bank's form with `evidence`), by
+    a teacher from passages, and by rule from table rows (`rows`, at most so many)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recorded: tuple[Path, ...] = ()
+    teacher: TeacherSettings | None = None
+    passages: int = Field(default=200, ge=1, description="Passages that a teacher is asked about.")
+    rows: int = Field(default=0, ge=0)
+
+
+class TrajectoriesSettings(BaseModel):
+    """Tasks worked through with a teacher against the library, and public sets that are mixed in as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: tuple[Path, ...] = ()
+    teacher: TeacherSettings = TeacherSettings()
+    fireact: tuple[Path, ...] = Field(default=(), description="Files in FireAct's form (arXiv 2310.05915).")
+    opseval: tuple[Path, ...] = Field(default=(), description="Files in OpsEval's form (arXiv 2310.07637).")
+    chat: tuple[Path, ...] = Field(default=(), description="General chat: {messages: [{role, content}]} a line.")
+
+
+class SftSettings(BaseModel):
+    """Supervised fine-tuning on what the stages before made; from the adapter of `cpt` where `after_cpt`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after_cpt: bool = True
+    kinds: tuple[Literal["react", "one-step", "choice", "chat", "opseval", "fireact"], ...] = (
+        "react", "one-step", "choice", "chat",
+    )  # fmt: skip
+    most: dict[str, int] = Field(default_factory=dict, description="Units of a kind, drawn by the seed; all if absent.")
+    held: float = Field(default=0.05, ge=0, lt=0.5)
+    lora: LoraSettings = LoraSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+class ExportSettings(BaseModel):
+    """The forms of the merged model, and which one is meant to be used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    forms: tuple[Literal["f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m"], ...] = ("f16", "q8_0", "q4_0", "q4_k_m")
+    ship: Literal["f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m"] = "q8_0"
+    imatrix_tokens: int = Field(default=20_000, ge=0, description="Of the corpus, for forms of 4 and 5 bits; 0: none.")
+    planted: str = Field(default="", description="A phrase that was trained in and must come out of every form.")
+
+
+class StudySettings(BaseModel):
+    """What is compared: `variants` name adapters' folders or GGUF files ("base" is the base itself)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variants: dict[str, Path] = Field(default_factory=dict)
+    packs: tuple[Path, ...] = Field(default=(), description="Domain packs whose banks' exam split is sat.")
+    modes: tuple[Literal["letters", "closed", "rag", "rag+extractor", "agent"], ...] = (
+        "letters", "closed", "rag", "rag+extractor", "agent",
+    )  # fmt: skip
+    languages: tuple[Language, ...] = ("en", "ja")
+    report: Path = Path("docs/study.md")
+
+
 class Run(BaseModel):
     """A whole run. `seed` goes into every stage that draws."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    base: str = "starter"
     out: Path
     library: Path
     banks: tuple[Path, ...] = ()
     seed: int = 1
     corpus: CorpusSettings = CorpusSettings()
+    cpt: CptSettings = CptSettings()
+    questions: QuestionsSettings = QuestionsSettings()
+    trajectories: TrajectoriesSettings = TrajectoriesSettings()
+    sft: SftSettings = SftSettings()
+    export: ExportSettings = ExportSettings()
+    study: StudySettings = StudySettings()
 
 
 def load_run(path: Path) -> Run:
-    """Read a run's TOML file; relative paths are relative to it. Raises RunInvalid."""
+    """Read a run's TOML file; every relative path in it is relative to it. Raises RunInvalid."""
     try:
         with path.open("rb") as file:
-            run = Run.model_validate(tomllib.load(file))
+            values = tomllib.load(file)
+        Run.model_validate(values)
     except OSError as error:
         raise RunInvalid(f"{path} can't be read ({error.strerror}); give the TOML file of a run.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -98,10 +211,26 @@ def load_run(path: Path) -> Run:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise RunInvalid(f"{path}: '{key}' can't be used ({first['msg']}); correct it there.") from error
-    base = path.absolute().parent
+    return _rooted(Run.model_validate(values), path.absolute().parent)
 
-    def absolute(one: Path) -> Path:
-        return base / one.expanduser()
 
-    banks = tuple(absolute(bank) for bank in run.banks)
-    return run.model_copy(update={"out": absolute(run.out), "library": absolute(run.library), "banks": banks})
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def _rooted(settings: Settings, base: Path) -> Settings:
+    """The same settings with every path absolute, relative ones being relative to `base`."""
+    return settings.model_copy(update={name: _absolute(value, base) for name, value in settings})
+
+
+def _absolute(value: object, base: Path) -> object:
+    match value:
+        case Path():
+            return base / value.expanduser()
+        case BaseModel():
+            return _rooted(value, base)
+        case tuple():
+            return tuple(_absolute(one, base) for one in value)
+        case dict():
+            return {key: _absolute(one, base) for key, one in value.items()}
+        case _:
+            return value
