@@ -94,7 +94,10 @@ def batch(units: Sequence[Unit], *, pad: int, device: torch.device, dtype: torch
         ids.to(device),
         mask.to(device) if mask is not None else None,
         positions.to(device) if positions is not None else None,
-        *columns,
+        row=columns[0],
+        source=columns[1],
+        token=columns[2],
+        span=columns[3],
         spans=spans,
     )
 
@@ -128,12 +131,10 @@ def losses(units: Sequence[Unit], sums: Tensor) -> tuple[Tensor, Tensor, int]:
             case Text():
                 texts = texts - sums[at]
                 at += 1
-            case Choice(given=given, without=without, answer=answer):
-                count = unit.options
-                scores = sums[at : at + count] / _lengths(given, sums) - (
-                    sums[at + count : at + 2 * count] / _lengths(without, sums)
-                )
-                at += 2 * count
+            case Choice(row=row, answer=answer, beside=beside, sharpness=sharpness):
+                means = sums[at : at + unit.options] / _lengths(row, sums)
+                scores = means * sharpness + sums.new_tensor(beside)
+                at += unit.options
                 choices = choices - torch.log_softmax(scores, 0)[answer]
                 right += int(scores.argmax() == answer)
     return texts, choices, right

@@ -8,6 +8,7 @@ stops the run, and so does one whose prompt would be tokenised otherwise in use 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from agent.chat_template import ChatTemplate
@@ -37,18 +38,28 @@ def conversation(base: Rendered, messages: Sequence[Message], *, longest: int) -
     """
     text = _text(base, messages, open_assistant=False)
     spans = list(_spoken(base, messages, text))
-    encoded = base.tokenizer(text, return_offsets_mapping=True)
-    ids: list[int] = encoded["input_ids"]
+    ids, offsets = _tokens(base, text, [start for start, _ in spans])
     if len(ids) > longest:
         return None
-    trained = _marked(encoded["offset_mapping"], spans)
+    trained = _marked(offsets, spans)
     if not any(trained):
         raise NothingTrained(f"Nothing in this conversation is the assistant's: {text[:200]!r}.")
-    for start, _ in spans:
-        before = base.tokenizer(text[:start])["input_ids"]
-        if ids[: len(before)] != before:
-            raise NothingTrained(f"A token spans the border between prompt and reply at {text[start - 20 : start]!r}.")
     return Row(tuple(ids), tuple(trained))
+
+
+def _tokens(base: Rendered, text: str, starts: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The text's tokens and where in it each stands. Where a token would span the border of a reply (a prompt that
+    ends in a space), prompt and reply are tokenised one by one, as they are in use."""
+    encoded = base.tokenizer(text, return_offsets_mapping=True)
+    if all(any(begin == start for begin, _ in encoded["offset_mapping"]) for start in starts):
+        return list(encoded["input_ids"]), list(encoded["offset_mapping"])
+    ids: list[int] = []
+    offsets: list[tuple[int, int]] = []
+    for begin, end in pairwise([0, *starts, len(text)]):
+        piece = base.tokenizer(text[begin:end], return_offsets_mapping=True, add_special_tokens=begin == 0)
+        ids += piece["input_ids"]
+        offsets += [(begin + first, begin + last) for first, last in piece["offset_mapping"]]
+    return ids, offsets
 
 
 def _spoken(base: Rendered, messages: Sequence[Message], text: str) -> Iterator[tuple[int, int]]:
@@ -90,9 +101,11 @@ def continuations(base: Rendered, prompt: str, texts: Sequence[str]) -> Row:
     return Row(tuple(ids), tuple(segment > 0 for segment in segments), tuple(segments), len(before))
 
 
-def choice(base: Rendered, given: str, without: str, options: Sequence[str], answer: int) -> Choice:
-    """A choice question; `given` and `without` are `agent.prompts.exam` with the evidence and without."""
-    return Choice(continuations(base, given, options), continuations(base, without, options), answer)
+def choice(
+    base: Rendered, prompt: str, options: Sequence[str], answer: int, *, beside: Sequence[float], sharpness: float
+) -> Choice:
+    """A choice question; `prompt` holds evidence and question, and `options` are as they go on from it."""
+    return Choice(continuations(base, prompt, options), answer, tuple(beside), sharpness)
 
 
 def packed(documents: Sequence[Sequence[int]], length: int, *, separator: int) -> list[Row]:

@@ -1,7 +1,7 @@
 """What is trained on, as tokens: rows, and the units that carry a loss. Frozen, without behaviour.
 
 A row is one sequence with the tokens marked that the model is to learn; a unit is what must be computed together: one
-row for running text and trajectories, two for a choice question (its options after the evidence, and without it).
+row for running text and trajectories, and one for a choice question, its options side by side after one prompt.
 """
 
 from __future__ import annotations
@@ -50,24 +50,26 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Options to be ranked, as the continuations of two prompts: `given` is evidence and question, `without` the
-    question alone; `answer` is the index of the right option, whose segment is one more. Loss is listwise:
-    cross-entropy over the options' scores, each the mean log-likelihood of the option's tokens given the evidence less
-    the same without, as `agent.exam` scores."""
+    """Options to be ranked, as continuations of one prompt that holds evidence and question; `answer` is the index of
+    the right option, whose segment is one more. `beside` is each option's score before the model is asked, in nats
+    (what words say of it). Loss is listwise: cross-entropy over the options' scores, each `beside` and the mean
+    log-likelihood of the option's tokens times `sharpness`, as `agent.exam` scores: so the model learns what words
+    leave open."""
 
-    given: Row
-    without: Row
+    row: Row
     answer: int
+    beside: tuple[float, ...]
+    sharpness: float
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Both rows, the one with evidence first."""
-        return (self.given, self.without)
+        """The one row."""
+        return (self.row,)
 
     @property
     def options(self) -> int:
         """How many options there are."""
-        return max(self.given.segments)
+        return max(self.row.segments)
 
 
 Unit = Text | Choice
