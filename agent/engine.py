@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent import protocol
 from agent.engine_process import EngineProcess
@@ -319,6 +323,19 @@ class Engine:
             len(scored.logprobs), scored.seconds, scored.reused_tokens, scored.prompt_tokens,
         )  # fmt: skip
         return [Score(logprob, tokens) for logprob, tokens in zip(scored.logprobs, scored.tokens, strict=True)]
+
+    def tokens(self, text: str) -> tuple[int, ...]:
+        """The tokens of a prompt, the beginning-of-text token included where the model wants one."""
+        return self._ask(protocol.Tokenise(self._next_id(), parts_of(text)), protocol.Tokens).tokens
+
+    def logits(self, tokens: Sequence[int], positions: Sequence[int]) -> NDArray[np.float32]:
+        """What the model says after the tokens at `positions` (ascending) of `tokens`, read from the first one on: an
+        array (positions, vocabulary). With a vocabulary of 262,144 each row is a mebibyte."""
+        with tempfile.TemporaryDirectory(prefix="tebiki-logits-") as folder:
+            path = Path(folder) / "logits.f32"
+            request = protocol.WriteLogits(self._next_id(), tuple(tokens), tuple(positions), str(path))
+            written = self._ask(request, protocol.LogitsWritten)
+            return np.fromfile(path, dtype=np.float32).reshape(written.rows, -1)
 
     def cancel(self) -> None:
         """Cancel the request that is running, if any; from any thread."""

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import protocol
@@ -28,6 +29,9 @@ MEASURED_PROMPT, MEASURED_WRITING = 64, 6
 """Tokens read and written to time a number of threads."""
 
 MEASURED_ROUNDS = 2
+
+LOGITS_BATCH = 64
+"""Tokens read at once when logits are written: at a vocabulary of 262,144, 64 MiB of them."""
 
 SIGN_OF_LIFE = 1.0
 """Seconds after which an empty piece of text tells the engine that the worker is at work."""
@@ -88,6 +92,10 @@ class Desk:
                 return self._rendered(request)
             case protocol.Count():
                 return protocol.Counted(request.id, len(self._ready.tokens(request.prompt)))
+            case protocol.Tokenise():
+                return protocol.Tokens(request.id, tuple(self._ready.tokens(request.prompt)))
+            case protocol.WriteLogits():
+                return self._logits_written(request)
             case protocol.Warm():
                 return self._warmed(request)
             case protocol.Generate():
@@ -282,6 +290,36 @@ class Desk:
         finally:
             model.cut_back()
         return total
+
+    # Logits
+
+    def _logits_written(self, request: protocol.WriteLogits) -> protocol.LogitsWritten:
+        """Logits at the positions asked for, read from an empty cache, which is left empty."""
+        model = self._ready
+        tokens, wanted = request.tokens, frozenset(request.positions)
+        if len(tokens) > model.context:
+            raise Refused("too_long", f"{len(tokens)} tokens do not fit the context of {model.context} tokens")
+        if not all(0 <= token < model.size for token in tokens) or not wanted <= set(range(len(tokens))):
+            raise Refused("value", "a token is not in the vocabulary, or a position not among the tokens")
+        model.forget()
+        written = 0
+        try:
+            with Path(request.path).open("wb") as file:
+                for start in range(0, len(tokens), LOGITS_BATCH):
+                    end = min(start + LOGITS_BATCH, len(tokens))
+                    model.decode([Row(tokens[at], at, at in wanted) for at in range(start, end)])
+                    model.cached.extend(tokens[start:end])
+                    for at in sorted(wanted.intersection(range(start, end))):
+                        file.write(model.logits(at - start).tobytes())
+                        written += 1
+                    self._show_life(request.id)
+        except Cancelled:
+            pass
+        except OSError as error:
+            raise Refused("value", f"{request.path} can't be written ({error.strerror})") from error
+        finally:
+            model.forget()
+        return protocol.LogitsWritten(request.id, written)
 
     # Measuring
 

@@ -27,11 +27,11 @@ class EngineProcess:
 
     def __init__(self, threads: int) -> None:
         self._child = subprocess.Popen(
-            _command(),
+            worker_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(threads),
+            env=worker_environment(threads),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._messages: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
@@ -134,12 +134,14 @@ def _in_words(code: int) -> str:
     return f"it crashed with signal {-code}" if code < 0 else f"it ended with status {code}"
 
 
-def _command() -> list[str]:
+def worker_command() -> list[str]:
+    """The command that starts the engine's worker."""
     # -P: what lies in the working folder is not imported
     return [sys.executable, "-P", "-m", "agent.engine_worker"]
 
 
-def _environment(threads: int) -> dict[str, str]:
+def worker_environment(threads: int) -> dict[str, str]:
+    """The environment that the worker runs in, whatever the folder, computing on `threads` threads."""
     root = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     return {

@@ -361,6 +361,28 @@ class Grammar:
         llama.llama_sampler_accept(self._sampler, token)
 
 
+# Quantising
+
+
+def quantise(source: str, target: str, form: str, importance: str = "") -> int:
+    """Write the GGUF `source` as `form` to `target`; `importance` is an .npz file with, for each weight's name, the
+    mean square of what each of its columns is multiplied with. Returns the exit status; the reason is in the log."""
+    parameters = llama.llama_model_quantize_default_params()
+    parameters.ftype = getattr(llama, f"LLAMA_FTYPE_MOSTLY_{form.upper()}")
+    parameters.nthread = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    weights: dict[str, NDArray[np.float32]] = {}
+    if importance:
+        with np.load(importance, allow_pickle=False) as stored:
+            weights = {name: np.ascontiguousarray(stored[name], dtype=np.float32) for name in stored.files}
+    rows = (llama.llama_model_imatrix_data * (len(weights) + 1))()  # the last one, without a name, ends it
+    for row, (name, values) in zip(rows, weights.items(), strict=False):
+        row.name, row.size = name.encode(), values.size
+        row.data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    if weights:
+        parameters.imatrix = ctypes.cast(rows, ctypes.POINTER(llama.llama_model_imatrix_data))
+    return int(llama.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(parameters)))
+
+
 # The process
 
 
@@ -375,7 +397,11 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def main() -> None:
-    """Answer requests until standard input ends."""
+    """Answer requests until standard input ends; or, called with --quantise, do that alone."""
+    if sys.argv[1:2] == ["--quantise"]:
+        log = Log()
+        llama.llama_backend_init()
+        sys.exit(quantise(*sys.argv[2:]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches the whole group; the parent decides
     requests, answers = _own_streams()
     log = Log()

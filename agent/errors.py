@@ -43,3 +43,7 @@ class BankInvalid(TebikiError):
 
 class AdapterUnusable(TebikiError):
     """A LoRA adapter can't be read, or was made for another base model."""
+
+
+class QuantisingFailed(TebikiError):
+    """llama.cpp could not write a model in fewer bits; the message has its reason."""

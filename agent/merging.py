@@ -4,7 +4,7 @@ Every metadata key of the base is copied (tokenizer, chat template, rope), and e
 dequantised, with the adapter's `scale * B @ A` added where it has one. Tokenizer and template stay what they were.
 Names go by gguf's own tensor map; q and k rows are permuted as llama.cpp wants them for the `llama` architecture.
 Sums are made in float32 and stored in f32, f16 or Q8_0, never in bf16, which cost a small model 2e-3 NMSE. Stronger
-quantisation is llama.cpp's (`agent.engine.quantise`), from such a file.
+quantisation is llama.cpp's (`agent.quantising`), from such a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 from gguf import (
     MODEL_ARCH,
-    MODEL_ARCH_NAMES,
     GGMLQuantizationType,
     GGUFReader,
     GGUFValueType,
@@ -31,9 +30,11 @@ from gguf import (
     quants,
 )
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from agent.errors import AdapterUnusable, ModelUnreadable
+from agent.gguf import read_gguf_header
 
 Floats = NDArray[np.float32]
 Storage = Literal["f32", "f16", "q8_0"]
@@ -46,11 +47,19 @@ _TYPES = {
     "f16": GGMLQuantizationType.F16,
     "q8_0": GGMLQuantizationType.Q8_0,
 }
+_DTYPES: dict[GGMLQuantizationType, np.dtype[Any]] = {
+    GGMLQuantizationType.F32: np.dtype(np.float32),
+    GGMLQuantizationType.F16: np.dtype(np.float16),
+}
 _FILE_TYPES = {"f32": 0, "f16": 1, "q8_0": 7}
 """llama.h's llama_ftype."""
+_ARCHITECTURES = {"llama": MODEL_ARCH.LLAMA, "gemma3": MODEL_ARCH.GEMMA3}
+"""Those whose weights stand in the GGUF as in transformers, but for what is said here: for each there is a test."""
 _PERMUTED = {"llama"}
 """Architectures whose q and k rows llama.cpp keeps in pairs rather than in halves."""
 _REPLACED = {"general.file_type", "general.quantization_version"}
+_OTHER_KINDS = {"use_dora": False, "bias": "none", "rank_pattern": {}, "alpha_pattern": {}, "modules_to_save": None}
+"""What peft writes for a plain LoRA; another value is another kind of adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,16 @@ def read_adapter(folder: Path) -> Adapter:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         weights = load_file(folder / ADAPTER)
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AdapterUnusable(f"{folder} holds no LoRA adapter that can be read ({error}).") from error
-    if config.get("use_dora") or config.get("bias", "none") != "none" or config.get("rank_pattern"):
-        raise AdapterUnusable(f"{folder} is not a plain LoRA adapter (DoRA, biases or several ranks).")
+    except FileNotFoundError as error:
+        missing = Path(error.filename or ADAPTER).name
+        raise AdapterUnusable(f"There is no LoRA adapter in {folder} (no {missing}): train one first.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise AdapterUnusable(
+            f"The LoRA adapter in {folder} can't be read ({error}): copy or train it again."
+        ) from error
+    odd = [key for key, plain in _OTHER_KINDS.items() if config.get(key) not in (plain, None)]
+    if odd:
+        raise AdapterUnusable(f"{folder} is not a plain LoRA adapter ({', '.join(odd)}): train it without.")
     scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
     deltas = {}
     for name in sorted(weights):
@@ -114,12 +129,15 @@ def merge(
     OSError where `out` can't be written.
     """
     if adapter is not None and adapter.base and adapter.base != file_sha256(base):
-        raise AdapterUnusable(f"The adapter in {adapter.path} was made for another base model than {base.name}.")
+        raise AdapterUnusable(
+            f"The adapter in {adapter.path} was made for another base model than {base.name}: give the one it was "
+            "trained on, or train it again on this one."
+        )
+    architecture = read_gguf_header(base).architecture  # which also refuses what is cut short
     try:
         reader = GGUFReader(base)
-        architecture = str(reader.fields["general.architecture"].contents())
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ModelUnreadable(f"{base} can't be read as a GGUF model ({error}).") from error
+        raise ModelUnreadable(f"{base} can't be read as a GGUF model ({error}): export it again.") from error
     deltas = _by_gguf_name(reader, architecture, adapter) if adapter is not None else {}
     beside = out.with_name(out.name + ".new")
     writer = GGUFWriter(beside, architecture)
@@ -137,19 +155,27 @@ def merge(
         writer.close()
         beside.replace(out)
     finally:
+        writer.close()
         beside.unlink(missing_ok=True)
 
 
 def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> dict[str, Floats]:
     """What the adapter adds, by the GGUF's names; every pair must have its tensor, of its shape."""
-    known = {name: arch for arch, name in MODEL_ARCH_NAMES.items()}
-    names = get_tensor_name_map(known.get(architecture, MODEL_ARCH.LLAMA), _figure(reader, architecture, "block_count"))
+    if architecture not in _ARCHITECTURES:
+        raise AdapterUnusable(
+            f"An adapter can't be merged into a base of architecture {architecture} (into {', '.join(_ARCHITECTURES)} "
+            "it can): choose another base."
+        )
+    names = get_tensor_name_map(_ARCHITECTURES[architecture], _figure(reader, architecture, "block_count"))
     shapes = {tensor.name: tuple(int(size) for size in reversed(tensor.shape)) for tensor in reader.tensors}
     found: dict[str, Floats] = {}
     for name, (a, b) in adapter.deltas.items():
         there = names.get_name(name, try_suffixes=(".weight",))
         if there is None or shapes.get(there) != (b.shape[0], a.shape[1]):
-            raise AdapterUnusable(f"The adapter in {adapter.path} changes {name}, which the base model does not have.")
+            raise AdapterUnusable(
+                f"The adapter in {adapter.path} changes {name} ({b.shape[0]} x {a.shape[1]}), which the base model "
+                "does not have: give the base that it was trained on."
+            )
         found[there] = np.float32(adapter.scale) * (b @ a)
     return found
 
@@ -174,9 +200,13 @@ def _copy_keys(reader: GGUFReader, writer: GGUFWriter, storage: Storage, keys: M
 
 
 def _copy_key(writer: GGUFWriter, field: ReaderField) -> None:
-    kind = field.types[0]
-    inner = field.types[-1] if kind == GGUFValueType.ARRAY else None
-    writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
+    kind, value = field.types[0], field.contents()
+    if field.name == "general.alignment":
+        writer.add_custom_alignment(value)  # by which the writer places the tensors
+    elif kind != GGUFValueType.ARRAY:
+        writer.add_key_value(field.name, value, kind)
+    elif value:  # the writer knows no empty arrays
+        writer.add_key_value(field.name, value, kind, sub_type=field.types[-1])
 
 
 def _announced(
@@ -185,9 +215,7 @@ def _announced(
     shape = tuple(int(size) for size in reversed(tensor.shape))
     kind = _kind(shape, storage)
     stored = quants.quant_shape_to_byte_shape(shape, kind) if kind == GGMLQuantizationType.Q8_0 else shape
-    dtype = {GGMLQuantizationType.F32: np.dtype(np.float32), GGMLQuantizationType.F16: np.dtype(np.float16)}.get(
-        kind, np.dtype(np.uint8)
-    )
+    dtype: np.dtype[Any] = _DTYPES.get(kind, np.dtype(np.uint8))
     return tensor.name, stored, dtype, math.prod(stored) * dtype.itemsize, kind
 
 

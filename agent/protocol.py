@@ -69,6 +69,27 @@ class Count:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Tokenise:
+    """Tell the tokens of a prompt."""
+
+    id: int
+    prompt: tuple[Part, ...]
+    kind: Literal["tokenise"] = "tokenise"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class WriteLogits:
+    """Read `tokens` from the first one on and write the logits after those at `positions` (ascending) to the file
+    `path`, row by row as 32-bit floats: a vocabulary is too wide for a line of JSON."""
+
+    id: int
+    tokens: tuple[int, ...]
+    positions: tuple[int, ...]
+    path: str
+    kind: Literal["logits"] = "logits"
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Warm:
     """Read a prompt into the KV cache, and keep it for all prompts that begin with it, whatever comes between."""
 
@@ -120,7 +141,7 @@ class Cancel:
     kind: Literal["cancel"] = "cancel"
 
 
-Request = Load | Chat | Count | Warm | Generate | ScoreContinuations | Measure | Cancel
+Request = Load | Chat | Count | Tokenise | WriteLogits | Warm | Generate | ScoreContinuations | Measure | Cancel
 
 
 # Events on the way to an answer, and answers
@@ -157,6 +178,24 @@ class Counted:
     id: int
     tokens: int
     kind: Literal["counted"] = "counted"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Tokens:
+    """Tokens of a prompt, with its beginning-of-text token."""
+
+    id: int
+    tokens: tuple[int, ...]
+    kind: Literal["tokens"] = "tokens"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class LogitsWritten:
+    """So many rows of logits, each as wide as the vocabulary, are in the file; fewer than asked for when cancelled."""
+
+    id: int
+    rows: int
+    kind: Literal["logits"] = "logits"
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -229,7 +268,9 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Message = Loaded | Rendered | Counted | ReadingPrompt | Text | Done | Scored | Measured | Failed
+Message = (
+    Loaded | Rendered | Counted | Tokens | LogitsWritten | ReadingPrompt | Text | Done | Scored | Measured | Failed
+)
 
 
 _requests: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])

@@ -20,6 +20,8 @@ requests = st.one_of(
     st.builds(protocol.Load, ids, texts, st.integers(), st.integers()),
     st.builds(protocol.Chat, ids, st.lists(st.tuples(texts, texts)).map(tuple), st.booleans()),
     st.builds(protocol.Count, ids, parts),
+    st.builds(protocol.Tokenise, ids, parts),
+    st.builds(protocol.WriteLogits, ids, st.lists(ids).map(tuple), st.lists(ids).map(tuple), texts),
     st.builds(protocol.Warm, ids, parts),
     st.builds(
         protocol.Generate,
@@ -38,6 +40,8 @@ seconds = st.floats(0, 1e6)
 messages = st.one_of(
     st.builds(protocol.Rendered, ids, parts),
     st.builds(protocol.Counted, ids, ids),
+    st.builds(protocol.Tokens, ids, st.lists(ids).map(tuple)),
+    st.builds(protocol.LogitsWritten, ids, ids),
     st.builds(protocol.ReadingPrompt, ids, ids, ids),
     st.builds(protocol.Text, ids, texts),
     st.builds(
