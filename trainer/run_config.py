@@ -30,6 +30,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.models import resolve_model
 from index.errors import TebikiError
 from index.records import Language
 
@@ -152,15 +153,31 @@ class SftSettings(BaseModel):
     training: TrainingSettings = TrainingSettings()
 
 
+class MergeSettings(BaseModel):
+    """What is merged: an `adapter` folder, by default what `sft` made, or else `cpt`. `languages` are written into the
+    file as those that the model now writes; none: as the base says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adapter: Path | None = None
+    languages: tuple[Language, ...] = ()
+
+
+Form = Literal["f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m"]
+
+
 class ExportSettings(BaseModel):
     """The forms of the merged model, and which one is meant to be used."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    forms: tuple[Literal["f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m"], ...] = ("f16", "q8_0", "q4_0", "q4_k_m")
-    ship: Literal["f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m"] = "q8_0"
+    forms: tuple[Form, ...] = ("f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m")
+    ship: Form = "q8_0"
     imatrix_tokens: int = Field(default=20_000, ge=0, description="Of the corpus, for forms of 4 and 5 bits; 0: none.")
     planted: str = Field(default="", description="A phrase that was trained in and must come out of every form.")
+    planted_prompt: str = Field(
+        default="", description="A user's message that it answers; by default its own beginning, all but the last word."
+    )
 
 
 class StudySettings(BaseModel):
@@ -193,6 +210,7 @@ class Run(BaseModel):
     questions: QuestionsSettings = QuestionsSettings()
     trajectories: TrajectoriesSettings = TrajectoriesSettings()
     sft: SftSettings = SftSettings()
+    merge: MergeSettings = MergeSettings()
     export: ExportSettings = ExportSettings()
     study: StudySettings = StudySettings()
 
@@ -211,7 +229,15 @@ def load_run(path: Path) -> Run:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise RunInvalid(f"{path}: '{key}' can't be used ({first['msg']}); correct it there.") from error
-    return _rooted(Run.model_validate(values), path.absolute().parent)
+    run = _rooted(Run.model_validate(values), path.absolute().parent)
+    beside = path.absolute().parent / Path(run.base).expanduser()
+    return run.model_copy(update={"base": str(beside)}) if beside.exists() else run
+
+
+def base_path(run: Run) -> Path:
+    """Where the base lies: a Hugging Face folder, or a GGUF file. Raises ModelUnreadable."""
+    folder = Path(run.base).expanduser()
+    return folder.absolute() if folder.is_dir() else resolve_model(run.base)
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
