@@ -161,7 +161,8 @@ class Assistant:
             vetting.feed(piece)
 
         try:
-            prompt = render(self.engine, self._messages(answer, found, evidence))
+            messages = to_word(found.asked, evidence, answer.language, examples=not self.tuned())
+            prompt = render(self.engine, messages)
             written = self.engine.generate(
                 prompt + prompts.opening("answer", prompts.THOUGHTS[answer.language]["answer"] if self.tuned() else ""),
                 max_tokens=LONGEST_ANSWER,
@@ -195,26 +196,34 @@ class Assistant:
         assert self.engine is not None
         if not self.tuned():
             return tuple(replace(one, quote=wording.without_mark(one.quote), heading=()) for one in evidence[:1])
-        taken: list[Evidence] = []
-        read = 0
-        for one in evidence[:MOST]:
-            try:
-                read += self.engine.count(prompts.observation([one], language))
-            except NOT_WORDED:  # the request for words will say what is wrong
-                return tuple(evidence[:1])
-            if taken and read > READ_BY_MODEL:
-                break
-            taken.append(one)
-        return tuple(taken)
+        try:
+            return to_read(evidence, language, self.engine.count)
+        except NOT_WORDED:  # the request for words will say what is wrong
+            return tuple(evidence[:1])
 
-    def _messages(self, answer: Answer, found: Found, evidence: Sequence[Evidence]) -> list[prompts.Message]:
-        """One search and the best evidence: what led there is left out, because reading it takes time."""
-        step = Step(
-            prompts.THOUGHTS[answer.language]["search"],
-            prompts.action("search", found.asked),
-            prompts.observation(evidence, answer.language),
-        )
-        return prompts.transcript(found.asked, [step], examples=not self.tuned())
+
+def to_read(evidence: Sequence[Evidence], language: Language, count: Callable[[str], int]) -> tuple[Evidence, ...]:
+    """The best evidence that fits in READ_BY_MODEL tokens, at least the first piece: what a tuned model reads, in use
+    and in training. `count` is the engine's, the beginning-of-text token included where the model wants one."""
+    taken: list[Evidence] = []
+    read = 0
+    for one in evidence[:MOST]:
+        read += count(prompts.observation([one], language))
+        if taken and read > READ_BY_MODEL:
+            break
+        taken.append(one)
+    return tuple(taken)
+
+
+def to_word(asked: str, evidence: Sequence[Evidence], language: Language, *, examples: bool) -> list[prompts.Message]:
+    """What a model is shown to word an answer, in use and in training: one search and the best evidence. What led there
+    is left out, because reading it takes time."""
+    step = Step(
+        prompts.THOUGHTS[language]["search"],
+        prompts.action("search", asked),
+        prompts.observation(evidence, language),
+    )
+    return prompts.transcript(asked, [step], examples=examples)
 
 
 def warm(engine: Engine, *, tuned: bool | None = None) -> None:

@@ -73,6 +73,7 @@ def look(
     scope: Scope | None = None,
     engine: Engine | None = None,
     tuned: Callable[[], bool] = lambda: False,
+    model: ModelTurns | None = None,
     on_event: Callable[[Event], None],
     cancelled: Callable[[], bool],
     started: float,
@@ -80,12 +81,12 @@ def look(
     """Search until the evidence suffices, queries run out, or three searches are done.
 
     Events: for each search `Searching`, then `EvidenceFound` if it suffices, then `Stepped`. `scope` keeps each search
-    to some manuals; `tuned` says whether the engine's model may be asked for a query. `started` is the
-    `time.perf_counter()` at which the question was put. Cancelled, it returns with what it has.
+    to some manuals; `tuned` says whether the engine's model may be asked for a query, and `model` who is asked instead
+    of it. `started` is the `time.perf_counter()` at which the question was put. Cancelled, it returns with what it has.
     """
     asked = made_whole(question, history)
     search = _Search(library, question, asked, scope, on_event, started)
-    model = ModelTurns(engine, asked, tuned, cancelled)
+    model = model or ModelTurns(engine, asked, tuned, cancelled)
     for query in _queries(search, model):
         if cancelled():
             break

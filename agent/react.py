@@ -60,7 +60,7 @@ class ModelTurns:
             return None
         self._left -= 1
         try:
-            text = self._turn(steps)
+            text = self.turn(steps)
         except NOT_WORDED as error:
             log.warning("no query proposed: %s", error)
             text = None
@@ -70,8 +70,9 @@ class ModelTurns:
             return None
         return proposal
 
-    def _turn(self, steps: Sequence[Step]) -> str | None:
-        """What the model writes; None where no model can be asked. Raises what may befall an engine at work."""
+    def turn(self, steps: Sequence[Step]) -> str | None:
+        """What the model writes; None where no model can be asked. Raises what may befall an engine at work. A teacher
+        writes in its place when trajectories are made."""
         if self._engine is None or not self._tuned():
             return None
         if query_language(self._question) not in self._engine.info.languages:
