@@ -27,8 +27,11 @@ class NothingTrained(TebikiError):
 class Rendered(Protocol):
     """What rendering needs of a base model."""
 
-    tokenizer: PreTrainedTokenizerBase
-    template: ChatTemplate
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase: ...
+
+    @property
+    def template(self) -> ChatTemplate: ...
 
 
 def conversation(base: Rendered, messages: Sequence[Message], *, longest: int) -> Row | None:
