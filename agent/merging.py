@@ -235,11 +235,11 @@ def _summed(reader: GGUFReader, architecture: str, tensor: ReaderTensor, deltas:
         return weight
     if architecture in _PERMUTED and tensor.name.endswith((".attn_q.weight", ".attn_k.weight")):
         heads = "attention.head_count" if ".attn_q." in tensor.name else "attention.head_count_kv"
-        delta = _permuted(delta, _figure(reader, architecture, heads))
+        delta = permuted(delta, _figure(reader, architecture, heads))
     return weight + delta
 
 
-def _permuted(rows: Floats, heads: int) -> Floats:
+def permuted(rows: Floats, heads: int) -> Floats:
     """Rotary halves of each head as pairs: llama.cpp's order of the rows of q and k."""
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 

@@ -1,0 +1,142 @@
+"""The merge stage: base and adapter in, one GGUF in f32 out (`merge/model-f32.gguf`), from which `export` goes on.
+
+Everything of the base is kept: metadata, tokenizer, chat template. A base that is a Hugging Face folder is written as
+a GGUF first. An adapter of `sft` knows the app's prompt format, and the file says so; one of `cpt` alone does not.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from agent.errors import AdapterUnusable, ModelUnreadable
+from agent.merging import ADAPTER, CONFIG, Adapter, file_sha256, merge, read_adapter
+from agent.models import PROMPT_FORMAT_KEY
+from agent.prompts import FORMAT
+from index.errors import TebikiError
+from trainer.manifest import file_hash, is_current, write_manifest
+from trainer.run_config import Run, base_path
+
+MERGED = "model-f32.gguf"
+LANGUAGES_KEY = "general.languages"
+FOLDER_WEIGHTS = "model.safetensors"
+
+
+class AdapterMissing(TebikiError):
+    """There is no adapter to merge; says which stage makes one."""
+
+
+class NoRoom(TebikiError):
+    """A file of a model can't be written; says where, and how much room it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The adapter that is merged: its folder, and whether it was trained on the app's prompt format."""
+
+    folder: Path
+    tuned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFigures:
+    """What was merged: the adapter's folder and its weight pairs, the file's bytes, and the seconds it took."""
+
+    adapter: str
+    pairs: int
+    tuned: bool
+    bytes: int
+    seconds: float
+
+
+def make_merge(run: Run, say: Callable[[str], None]) -> MergeFigures | None:
+    """Run the stage; None when what is there is current. Raises AdapterMissing, AdapterUnusable, ModelUnreadable,
+    FolderUnusable, NoRoom."""
+    folder, chosen, base = run.out / "merge", chosen_adapter(run), base_path(run)
+    if not weights_of(base).is_file():
+        raise ModelUnreadable(f"There is no {FOLDER_WEIGHTS} in {base}: give a GGUF file, or a folder with weights.")
+    inputs = {
+        "base": file_hash(weights_of(base)),
+        "adapter": {name: file_hash(chosen.folder / name) for name in (CONFIG, ADAPTER)},
+        "prompt_format": FORMAT if chosen.tuned else "",
+        "settings": run.merge.model_dump(mode="json", exclude={"adapter"}),
+    }
+    if is_current(folder, inputs) and (folder / MERGED).is_file():
+        say(f"merge: {folder} is current.")
+        return None
+    started = time.monotonic()
+    adapter = read_adapter(chosen.folder)
+    if not chosen.tuned:
+        say("merge: the adapter comes from cpt alone, so the model does not count as tuned on the prompt format.")
+    keys: dict[str, str | list[str]] = {PROMPT_FORMAT_KEY: FORMAT} if chosen.tuned else {}
+    if run.merge.languages:
+        keys[LANGUAGES_KEY] = list(run.merge.languages)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _merge(base, adapter, folder, keys, say)
+        figures = MergeFigures(
+            str(chosen.folder), len(adapter.deltas), chosen.tuned, (folder / MERGED).stat().st_size,
+            time.monotonic() - started,
+        )  # fmt: skip
+        write_manifest(folder, "merge", inputs, asdict(figures))
+    except OSError as error:
+        raise no_room(folder, error) from error
+    say(f"merge: {figures.pairs} weights changed, {figures.bytes // 1_000_000} MB in {folder / MERGED}.")
+    return figures
+
+
+def chosen_adapter(run: Run) -> Chosen:
+    """The adapter that the run names, or the one that the last stage of training made. Raises AdapterMissing."""
+    trained = [run.out / stage / "adapter" for stage in ("sft", "cpt")]
+    for folder in [run.merge.adapter] if run.merge.adapter else trained:
+        if (folder / ADAPTER).is_file() and (folder / CONFIG).is_file():
+            return Chosen(folder, tuned=folder != trained[1])
+    if run.merge.adapter:
+        raise AdapterMissing(f"There is no adapter in {run.merge.adapter}: correct merge.adapter, or leave it out.")
+    raise AdapterMissing(f"There is no adapter in {trained[0]} nor in {trained[1]}: run the stage sft or cpt first.")
+
+
+def weights_of(base: Path) -> Path:
+    """The file by whose hash an adapter knows its base."""
+    return base / FOLDER_WEIGHTS if base.is_dir() else base
+
+
+def no_room(folder: Path, error: OSError) -> NoRoom:
+    """The sentence for a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoRoom(f"There is not enough room for the model in {folder} ({error.strerror}): make room, run again.")
+    return NoRoom(f"{folder} can't be written ({error.strerror or error}): check that it may be, run again.")
+
+
+def _merge(
+    base: Path, adapter: Adapter, folder: Path, keys: dict[str, str | list[str]], say: Callable[[str], None]
+) -> None:
+    if not base.is_dir():
+        merge(base, adapter, folder / MERGED, storage="f32", keys=keys, progress=_progress(say))
+        return
+    from trainer.bases import load_base
+    from trainer.folder_gguf import write_folder
+
+    if adapter.base and adapter.base != file_sha256(weights_of(base)):
+        raise AdapterUnusable(
+            f"The adapter in {adapter.path} was made for another base model than {base}: give the one it was trained "
+            "on, or train it again on this one."
+        )
+    as_file = folder / "base-f32.gguf"
+    try:
+        say(f"merge: writing {base} as a GGUF.")
+        write_folder(load_base(base), as_file)
+        merge(as_file, replace(adapter, base=""), folder / MERGED, storage="f32", keys=keys, progress=_progress(say))
+    finally:
+        as_file.unlink(missing_ok=True)
+
+
+def _progress(say: Callable[[str], None]) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if done % 100 == 0:
+            say(f"merge: {done} of {total} weights.")
+
+    return tell
