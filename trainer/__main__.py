@@ -32,6 +32,18 @@ def corpus(run: Run) -> None:
     make_corpus(run, say)
 
 
+def merge(run: Run) -> None:
+    from trainer.merge import make_merge
+
+    make_merge(run, say)
+
+
+def export(run: Run) -> None:
+    from trainer.export import make_export
+
+    make_export(run, say)
+
+
 STAGES: tuple[Callable[[Run], None], ...] = (corpus,)
 
 
@@ -39,6 +51,29 @@ STAGES: tuple[Callable[[Run], None], ...] = (corpus,)
 def corpus_command(config: Config) -> None:
     """Text for continual pre-training, from a library; exam questions found in it stop the run."""
     corpus(load_run(config))
+
+
+@app.command("merge")
+def merge_command(config: Config) -> None:
+    """Base and adapter as one GGUF in 32 bits."""
+    merge(load_run(config))
+
+
+@app.command("export")
+def export_command(
+    config: Config,
+    score: Annotated[
+        Path | None, typer.Option("--score", metavar="BANK", help="Then let every form sit this bank's exam; long.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Questions of --score; 0: all.")] = 0,
+) -> None:
+    """The merged model in the forms asked for, each compared with the model that was trained."""
+    run = load_run(config)
+    export(run)
+    if score is not None:
+        from trainer.form_scores import score_forms
+
+        score_forms(run, score, say, limit=limit)
 
 
 @app.command("run")
