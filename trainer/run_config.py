@@ -204,6 +204,7 @@ class Run(BaseModel):
     out: Path
     library: Path
     banks: tuple[Path, ...] = ()
+    glossaries: tuple[Path, ...] = Field(default=(), description="With which the library is searched, as in use.")
     seed: int = 1
     corpus: CorpusSettings = CorpusSettings()
     cpt: CptSettings = CptSettings()

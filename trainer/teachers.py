@@ -1,37 +1,37 @@
 """Who shows how it is done: teachers that write an assistant's turns for a task, behind one interface.
 
     recorded    turns written beforehand (`domains/*/trajectories`), for which only the observations are made anew
-    endpoint    any server that speaks OpenAI's chat completions, at an address that the user configured
+    endpoint    any server that speaks OpenAI's chat completions, at an address that the user configured (endpoint.py)
     local       a GGUF on this machine, kept in form by the grammar
-    student     the model in training itself, several tries at a temperature, of which those that end right are kept
+    student     the base itself, several tries at a temperature, of which those that end right are kept
 
-A teacher sees the very messages that the student will see. What it writes is checked by `trainer.trajectories`.
+Comes in: a task and the very messages that the student will see. Goes out: what the assistant says next. A teacher does
+not judge: `trainer.trajectories` and `trainer.questions` keep what is right.
 """
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent import prompts
-from agent.engine import Engine
-from index.errors import TebikiError
+from agent.records import Step
+from agent.terms import terms
 from index.records import Language
+from trainer.endpoint import Endpoint
+from trainer.faults import TeacherFailed
+
+if TYPE_CHECKING:
+    from agent.engine import Engine
+    from trainer.run_config import TeacherSettings
 
 LONGEST_TURN = 220
 """Tokens of a turn that a model writes."""
-
-
-class TeacherFailed(TebikiError):
-    """The teacher gave no turn: it timed out, refused, or its file is not valid. Says which and the mend."""
 
 
 class RecordedStep(BaseModel):
@@ -63,32 +63,52 @@ class Task(BaseModel):
 
 
 class Teacher(Protocol):
-    """Writes the assistant's next turn."""
+    """Writes an assistant's turns. `tries` is how often a task is put to it before it counts as rejected; attempt 0 is
+    the likeliest answer, later ones differ."""
 
     name: str
-    tries: int  # how often a task is put to it before it counts as rejected
+    tries: int
 
-    def turn(self, task: Task, messages: Sequence[prompts.Message], number: int, attempt: int) -> str:
-        """Turn `number` (from 0) of a task, after `messages`. Raises TeacherFailed."""
+    def turn(self, task: Task, steps: Sequence[Step], attempt: int) -> str:
+        """The whole turn after these steps: a thought, and a search or an answer. Raises TeacherFailed."""
+        ...
+
+    def answer(self, task: Task, messages: Sequence[prompts.Message], attempt: int) -> str:
+        """The answer's text alone, after messages that end with the evidence; "" for none. Raises TeacherFailed."""
+        ...
+
+
+class Writer(Protocol):
+    """A teacher that is a model: it replies to anything."""
+
+    name: str
+    tries: int
+
+    def reply(self, messages: Sequence[prompts.Message], *, longest: int, attempt: int) -> str:
+        """What it says next, of at most `longest` tokens. Raises TeacherFailed."""
         ...
 
 
 def load_tasks(path: Path) -> list[Task]:
     """The tasks of a JSON-lines file. Raises TeacherFailed, naming the line."""
-    tasks = []
+    tasks: dict[str, Task] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise TeacherFailed(f"{path} can't be read ({error}); give a file of trajectories.") from error
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                tasks.append(Task.model_validate_json(line))
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                where = ".".join(map(str, first["loc"])) or "line"
-                raise TeacherFailed(f"{path}, line {number}: '{where}' {first['msg']}; correct it there.") from error
-    return tasks
+        if not line.strip():
+            continue
+        try:
+            task = Task.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "line"
+            raise TeacherFailed(f"{path}, line {number}: '{where}' {first['msg']}; correct it there.") from error
+        if task.id in tasks:
+            raise TeacherFailed(f"{path}, line {number}: the id {task.id} stands there twice; give it another.")
+        tasks[task.id] = task
+    return list(tasks.values())
 
 
 class Recorded:
@@ -97,95 +117,99 @@ class Recorded:
     name = "recorded"
     tries = 1
 
-    def turn(self, task: Task, messages: Sequence[prompts.Message], number: int, attempt: int) -> str:
-        """The recorded turn; once its searches are done, the answer."""
-        if number < len(task.steps):
-            step = task.steps[number]
-            return prompts.turn(step.thought, prompts.action("search", step.search))
+    def turn(self, task: Task, steps: Sequence[Step], attempt: int) -> str:
+        """The first recorded search that was not made yet, by the loop or by the teacher; after these, the answer."""
+        searched = {terms(content) for kind, content in map(_content, steps) if kind == "search"}
+        for step in task.steps:
+            if terms(step.search) not in searched:
+                return prompts.turn(step.thought, prompts.action("search", step.search))
+        return prompts.turn(task.thought, prompts.action("answer", self.answer(task, (), attempt)))
+
+    def answer(self, task: Task, messages: Sequence[prompts.Message], attempt: int) -> str:
+        """The recorded answer."""
         if not task.answer:
             raise TeacherFailed(f"Task {task.id} has no recorded answer; take another teacher for it.")
-        return prompts.turn(task.thought, prompts.action("answer", task.answer))
+        return task.answer
+
+
+def _content(step: Step) -> tuple[str, str]:
+    kind, _, content = step.action.partition("[")
+    return kind, content[:-1]
 
 
 class Local:
-    """A GGUF on this machine; with a temperature it is the student that tries several times (rejection sampling)."""
+    """A GGUF on this machine; with a temperature it is the student that tries several times (rejection sampling).
+
+    A model that was not tuned on the prompt format is shown worked examples, as in use.
+    """
 
     def __init__(self, engine: Engine, *, tries: int = 1, temperature: float = 0.0, seed: int = 1) -> None:
         self.name = f"local {engine.info.name}"
         self.tries = tries
         self._engine, self._temperature, self._seed = engine, temperature, seed
+        self._examples = engine.info.prompt_format != prompts.FORMAT
 
-    def turn(self, task: Task, messages: Sequence[prompts.Message], number: int, attempt: int) -> str:
+    def turn(self, task: Task, steps: Sequence[Step], attempt: int) -> str:
         """A turn in the grammar's form; the first try is greedy."""
-        written = self._engine.generate(
-            self._engine.chat(messages),
-            max_tokens=LONGEST_TURN,
-            stop=prompts.STOP,
-            grammar=prompts.GRAMMAR_TURN,
-            temperature=self._temperature if attempt else 0.0,
-            seed=self._seed + attempt,
-        )
+        messages = prompts.transcript(task.question, steps, examples=self._examples)
+        return self._said(messages, "", LONGEST_TURN, attempt, grammar=prompts.GRAMMAR_TURN)
+
+    def answer(self, task: Task, messages: Sequence[prompts.Message], attempt: int) -> str:
+        """What the model writes within the brackets of `answer[`."""
+        fixed = prompts.fixed_part(examples=self._examples, language=task.lang)
+        thought = "" if self._examples else prompts.THOUGHTS[task.lang]["answer"]
+        written = self._said([*fixed, *messages[1:]], prompts.opening("answer", thought), LONGEST_TURN, attempt)
+        return prompts.after_opening(written)
+
+    def reply(self, messages: Sequence[prompts.Message], *, longest: int, attempt: int) -> str:
+        """What the model says next."""
+        return self._said(messages, "", longest, attempt)
+
+    def _said(
+        self, messages: Sequence[prompts.Message], opening: str, longest: int, attempt: int, grammar: str | None = None
+    ) -> str:
+        from agent.errors import NOT_WORDED
+        from agent.rendering import render
+
+        try:
+            written = self._engine.generate(
+                render(self._engine, messages) + opening,
+                max_tokens=longest,
+                stop=prompts.STOP if opening else (),
+                grammar=grammar,
+                temperature=self._temperature if attempt else 0.0,
+                seed=self._seed + attempt,
+            )
+        except NOT_WORDED as error:
+            raise TeacherFailed(f"The teacher {self.name} wrote nothing: {error}") from error
         return written.text
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """Where an OpenAI-compatible server is and what to ask it for; `timeout` in seconds for one turn."""
-
-    address: str
-    model: str
-    key: str = ""
-    timeout: float = 60.0
-    retries: int = 3
-    temperature: float = 0.3
-
-
-class Endpoint:
-    """A server that speaks OpenAI's chat completions: the one place from which anything leaves the machine, and only
-    to the address that the run's file names."""
-
-    def __init__(self, settings: EndpointSettings, *, tries: int = 2) -> None:
-        self.name = f"endpoint {settings.model}"
-        self.tries = tries
-        self._settings = settings
-
-    def turn(self, task: Task, messages: Sequence[prompts.Message], number: int, attempt: int) -> str:
-        """A turn; what a server fails to give is asked for again, more slowly each time."""
-        body = {
-            "model": self._settings.model,
-            "messages": [{"role": role, "content": text} for role, text in messages],
-            "temperature": self._settings.temperature if attempt else 0.0,
-            "max_tokens": LONGEST_TURN,
-        }
-        reason = ""
-        for retry in range(self._settings.retries + 1):
-            if retry:
-                time.sleep(min(30.0, 0.5 * 2**retry))
-            try:
-                return _text(self._posted(body))
-            except urllib.error.HTTPError as error:
-                reason = f"status {error.code}"
-                if error.code not in {408, 409, 429} and error.code < 500:
-                    break
-            except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-                reason = str(error) or type(error).__name__
-        raise TeacherFailed(
-            f"The teacher at {self._settings.address} gave no turn for {task.id} ({reason}): see that it runs, and that "
-            "address, model and key in the run's file are right."
-        )
-
-    def _posted(self, body: dict[str, Any]) -> Any:
-        request = urllib.request.Request(
-            self._settings.address.rstrip("/") + "/chat/completions",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._settings.key}"},
-        )
-        with urllib.request.urlopen(request, timeout=self._settings.timeout) as reply:
-            return json.load(reply)
+@contextmanager
+def teacher_of(settings: TeacherSettings, base: str, seed: int) -> Iterator[Teacher]:
+    """The teacher that a run's file names, for as long as it is needed. Raises TeacherFailed and what starting a model
+    raises."""
+    if settings.kind == "recorded":
+        yield Recorded()
+    else:
+        with writer_of(settings, base, seed) as writer:
+            yield writer
 
 
-def _text(reply: Any) -> str:
-    text = reply["choices"][0]["message"]["content"]
-    if not isinstance(text, str):
-        raise ValueError("the reply holds no text")
-    return text
+@contextmanager
+def writer_of(settings: TeacherSettings, base: str, seed: int) -> Iterator[Local | Endpoint]:
+    """The same for work that only a model can do. Raises TeacherFailed for recorded turns, which answer nothing new."""
+    if settings.kind == "recorded":
+        raise TeacherFailed("Recorded turns can't write questions: name an endpoint or a local model as the teacher.")
+    if settings.kind == "endpoint":
+        key = os.environ.get(settings.key_from, "") if settings.key_from else ""
+        if settings.key_from and not key:
+            raise TeacherFailed(f"The environment variable {settings.key_from} is empty: put the endpoint's key there.")
+        yield Endpoint(settings, key)
+        return
+    from agent.engine import Engine
+    from agent.models import resolve_model
+
+    student = settings.kind == "student"
+    with Engine(resolve_model(base if student else settings.model)) as engine:
+        yield Local(engine, tries=settings.tries, temperature=settings.temperature, seed=seed)
