@@ -53,16 +53,24 @@ def conversation(base: Rendered, messages: Sequence[Message], *, longest: int) -
 def _tokens(base: Rendered, text: str, starts: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
     """The text's tokens and where in it each stands. Where a token would span the border of a reply (a prompt that
     ends in a space), prompt and reply are tokenised one by one, as they are in use."""
-    encoded = base.tokenizer(text, return_offsets_mapping=True)
+    adds = not writes_start(base, text)
+    encoded = base.tokenizer(text, return_offsets_mapping=True, add_special_tokens=adds)
     if all(any(begin == start for begin, _ in encoded["offset_mapping"]) for start in starts):
         return list(encoded["input_ids"]), list(encoded["offset_mapping"])
     ids: list[int] = []
     offsets: list[tuple[int, int]] = []
     for begin, end in pairwise([0, *starts, len(text)]):
-        piece = base.tokenizer(text[begin:end], return_offsets_mapping=True, add_special_tokens=begin == 0)
+        piece = base.tokenizer(text[begin:end], return_offsets_mapping=True, add_special_tokens=begin == 0 and adds)
         ids += piece["input_ids"]
         offsets += [(begin + first, begin + last) for first, last in piece["offset_mapping"]]
     return ids, offsets
+
+
+def writes_start(base: Rendered, text: str) -> bool:
+    """Whether a rendered text already begins with the beginning-of-text token, which the tokenizer would add again: in
+    use there is exactly one."""
+    start = base.tokenizer.bos_token
+    return bool(start) and text.startswith(str(start))
 
 
 def _spoken(base: Rendered, messages: Sequence[Message], text: str) -> Iterator[tuple[int, int]]:
@@ -91,10 +99,11 @@ def continuations(base: Rendered, prompt: str, texts: Sequence[str]) -> Row:
 
     Each is tokenised with the prompt as one text, or by itself where a token would span the border: as the engine does.
     """
-    before: list[int] = base.tokenizer(prompt)["input_ids"]
+    adds = not writes_start(base, prompt)
+    before: list[int] = base.tokenizer(prompt, add_special_tokens=adds)["input_ids"]
     ids, segments = list(before), [0] * len(before)
     for number, text in enumerate(texts, start=1):
-        together: list[int] = base.tokenizer(prompt + text)["input_ids"]
+        together: list[int] = base.tokenizer(prompt + text, add_special_tokens=adds)["input_ids"]
         alone = together[: len(before)] != before
         tokens = base.tokenizer(text, add_special_tokens=False)["input_ids"] if alone else together[len(before) :]
         if not tokens:
