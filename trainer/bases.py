@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is ever fetched
+os.environ.setdefault("TQDM_DISABLE", "1")  # stages tell their own progress
 
 import torch
+from tokenizers import pre_tokenizers
+from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from agent.chat_template import ChatTemplate
+from agent.gguf import read_gguf_header
 from agent.merging import file_sha256
 from index.errors import TebikiError
+
+# peft 0.21 asks transformers 5.23 for what is to be renamed in its version 6
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 log = logging.getLogger(__name__)
 WEIGHTS = "model.safetensors"
@@ -52,15 +60,32 @@ def load_base(path: Path, *, dtype: torch.dtype = torch.float32) -> Base:
         raise BaseMissing(f"There is no model at {path}: give a GGUF file, or a folder with config and {WEIGHTS}.")
     try:
         loaded = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, **keywords)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **keywords)
+        tokenizer = load_tokenizer(path)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BaseMissing(f"{path} can't be loaded for training ({error}).") from error
-    model = _trainable(loaded).to(dtype)
+    model = _trainable(loaded)
+    nn.Module.to(model, dtype)  # transformers decorates its own away
     bos, eos = tokenizer.bos_token or "", tokenizer.eos_token or ""
     template = ChatTemplate(tokenizer.chat_template, bos=bos, eos=eos)
     stop = tokenizer.eos_token_id
     assert isinstance(stop, int)
     return Base(path, model, tokenizer, template, file_sha256(weights), stop)
+
+
+def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a GGUF file or a Hugging Face folder."""
+    if path.is_dir():
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(path))
+        return tokenizer
+    tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
+    if read_gguf_header(path).values.get("tokenizer.ggml.pre") == "smollm":
+        # transformers takes every byte-level tokenizer for GPT-2's. This one splits off digits first, so that what
+        # stands before one (an empty line, say) is tokenised by itself: "\n\n1." was three tokens, and is two in use.
+        backend = tokenizer.backend_tokenizer
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+    return tokenizer
 
 
 def _trainable(loaded: PreTrainedModel) -> PreTrainedModel:
