@@ -7,10 +7,11 @@ The model never sees letters, which a small one can't bind to options.
              and by how well the model expects the best units once it was told that this option is right
     agent    the same; while two options are close, one more search with each, and the mean of what both views say
 
-The model reads backwards, from the answer to the evidence (the "noisy channel"), because small ones are the better at
-it: beside the support, the likelihood of the options after the evidence told nothing more, that of the evidence
-after the options did (docs/exam-trials.md). The order of the options does not matter. It knows nothing of files or
-windows.
+A tuned model is asked of each option whether it is right, with the best units before it, as it was trained
+(trainer/choices.py). Any other reads backwards, from the answer to the evidence (the "noisy channel"), because small
+ones are the better at it: beside the support, the likelihood of the options after the evidence told nothing more, that
+of the evidence after the options did (docs/exam-trials.md). The order of the options does not matter. It knows nothing
+of files or windows.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from agent.records import Evidence, ExamItem, ExamResult, LevelScore, Mode, Ques
 TOP = 10  # hits of a search
 READ = 2  # units that the model reads
 CHANNEL = 1.5  # what a nat per token of the evidence weighs, beside the log of an option's share of the support
+JUDGED = 3  # units that a tuned model judges by
+JUDGEMENT = 1.0  # what its judgement weighs (nats between right and wrong), beside the log of an option's share
 CLOSE = 0.4  # between the scores of the best two options, below which the agent searches on
 Z95 = 1.959964
 
@@ -111,6 +114,7 @@ class _Candidate:
         self._library = assistant.library
         self._engine = engine
         self._mode = mode
+        self._tuned = assistant.tuned()
 
     def answer(self, question: Question) -> ExamItem:
         """Choose an option of one question."""
@@ -138,7 +142,7 @@ class _Candidate:
     def _looked_up(self, question: Question) -> _Sheet:
         """What the manuals say of each option; from memory, if nothing is found."""
         found = [self._library.search(f"{question.question} {' '.join(question.options)}", TOP)]
-        reading = _Reading(self._engine, question)
+        reading = _Judging(self._engine, question) if self._tuned else _Reading(self._engine, question)
         supported = support(question, found)
         if not supported.units:
             return _Sheet(self._remembered(question), (), len(found))
@@ -178,6 +182,29 @@ class _Reading:
         ]
         for quote, scores in zip(new, zip(*read, strict=True), strict=True):
             self._known[quote] = _per_token(scores)
+
+
+class _Judging:
+    """How a tuned model judges the options of one question."""
+
+    def __init__(self, engine: Engine, question: Question) -> None:
+        self._engine = engine
+        self._question = question
+
+    def scores(self, supported: Support) -> Floats:
+        """Each option's score: the log of its share of the support, and how surely the model calls it right."""
+        units, _ = supported.weightiest(JUDGED)
+        return np.asarray(supported.options() + JUDGEMENT * judged(self._engine, units, self._question))
+
+
+def judged(engine: Engine, evidence: Sequence[Evidence], question: Question) -> Floats:
+    """Log-odds of each option being right, as a tuned model sees it, less their mean."""
+    prompt = prompts.exam_judgement(evidence, question.question)
+    odds = []
+    for option in question.options:
+        yes, no = engine.score(f"{prompt}{prompts.exam_option(option)}{prompts.JUDGE}", [prompts.RIGHT, prompts.WRONG])
+        odds.append(yes.logprob - no.logprob)
+    return np.asarray(np.array(odds) - np.mean(odds))
 
 
 def _per_token(scores: Sequence[Score]) -> Floats:

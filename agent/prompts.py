@@ -225,6 +225,22 @@ def exam_evidence(quote: str) -> str:
     return f" {one_line(quote)}"
 
 
+def exam_judgement(evidence: Sequence[Evidence], question: str) -> str:
+    """What `exam_option` and then JUDGE go on from: the prompt by which a tuned model judges an option.
+
+    Evidence and question come first, so that they are read once for all options. No letters, and nothing of the other
+    options: each is judged by itself, whatever their order.
+    """
+    told = "".join(f"{_line(one)}\n" for one in evidence)
+    return f"Manual:\n{told}{exam(question)}"
+
+
+JUDGE = "\nRight?"
+"""Asked behind an option; how much likelier RIGHT then is than WRONG is what an option scores."""
+
+RIGHT, WRONG = " Yes", " No"
+
+
 def parse_turn(text: str) -> tuple[str, str, str] | None:
     """Thought, kind of action ("search" or "answer") and its content; None if the text is not a turn."""
     found = _ACTION.fullmatch(text.strip())

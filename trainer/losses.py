@@ -1,4 +1,4 @@
-"""Log-likelihoods of the trained tokens, with logits made only where there is loss.
+"""Log-likelihoods of the trained tokens, and verdicts on options, with logits made only where there is loss.
 
 Over a vocabulary of 262,144 the logits of every position are most of a small model's arithmetic and memory; here the
 last hidden states of the trained positions alone meet the output matrix, some at a time, and are made again in the
@@ -27,8 +27,9 @@ LOGITS = 1 << 24
 class Batch:
     """Rows padded to one width. `ids` (rows, width); `mask` (rows, 1, width, width), added to the attention's scores,
     and `positions` (rows, width), both None where rows hold one document each: padding stands behind, where no trained
-    token sees it. For each target, flat: the row and position it is predicted from, its token, and its span. A span is
-    a stretch whose log-likelihood is asked for (a text, an option); they are numbered through the batch."""
+    token sees it. For each target, flat: the row and position it is predicted from, its token, the token against which
+    it is weighed (-1: all of the vocabulary), and its span. A span is a stretch whose score is asked for (a text's
+    log-likelihood, an option's verdict); they are numbered through the batch."""
 
     ids: Tensor
     mask: Tensor | None
@@ -36,12 +37,13 @@ class Batch:
     row: Tensor
     source: Tensor
     token: Tensor
+    against: Tensor
     span: Tensor
     spans: int
 
 
 class Likelihood(nn.Module):
-    """A causal model as a module from a batch to the log-likelihood of each of its spans, (spans,) in float32.
+    """A causal model as a module from a batch to the score of each of its spans, (spans,) in float32.
 
     It is one module with one forward pass so that DDP and FSDP can wrap it.
     """
@@ -61,18 +63,21 @@ class Likelihood(nn.Module):
         cap = getattr(causal.config, "final_logit_softcapping", None)
         step = max(1, LOGITS // int(causal.config.vocab_size))
         pieces = [
-            cast(Tensor, checkpoint(_chosen, picked[at : at + step], batch.token[at : at + step], head, cap,
-                                    use_reentrant=False))
+            cast(Tensor, checkpoint(_scored, picked[at : at + step], batch.token[at : at + step],
+                                    batch.against[at : at + step], head, cap, use_reentrant=False))
             for at in range(0, len(picked), step)
         ]  # fmt: skip
         return torch.zeros(batch.spans, device=seen.device).index_add(0, batch.span, torch.cat(pieces))
 
 
-def _chosen(hidden: Tensor, tokens: Tensor, head: nn.Module, cap: float | None) -> Tensor:
+def _scored(hidden: Tensor, tokens: Tensor, against: Tensor, head: nn.Module, cap: float | None) -> Tensor:
+    """The log-likelihood of each token; where it is weighed against another, the difference of the two logits."""
     logits = head(hidden).float()
     if cap:
         logits = torch.tanh(logits / cap) * cap
-    return -nn.functional.cross_entropy(logits, tokens, reduction="none")
+    likely = -nn.functional.cross_entropy(logits, tokens, reduction="none")
+    other = -nn.functional.cross_entropy(logits, against.clamp(min=0), reduction="none")
+    return torch.where(against >= 0, likely - other, likely)
 
 
 def batch(units: Sequence[Unit], *, pad: int, device: torch.device, dtype: torch.dtype) -> Batch:
@@ -80,13 +85,14 @@ def batch(units: Sequence[Unit], *, pad: int, device: torch.device, dtype: torch
     rows = [row for unit in units for row in unit.rows]
     width = max(len(row.ids) for row in rows)
     ids = torch.full((len(rows), width), pad)
-    targets: list[tuple[int, int, int, int]] = []
+    against = [unit.wrong if isinstance(unit, Choice) else -1 for unit in units for _ in unit.rows]
+    targets: list[tuple[int, int, int, int, int]] = []
     spans = 0
     for at, row in enumerate(rows):
         ids[at, : len(row.ids)] = torch.tensor(row.ids)
         for source, target in row.sources():
             span = spans + (row.segments[target] - 1 if row.shared else 0)
-            targets.append((at, source, row.ids[target], span))
+            targets.append((at, source, row.ids[target], against[at], span))
         spans += max(row.segments) if row.shared else 1
     columns = [column.to(device) for column in torch.tensor(targets).unbind(1)]
     mask, positions = _apart(rows, width, dtype) if any(row.segments for row in rows) else (None, None)
@@ -97,7 +103,8 @@ def batch(units: Sequence[Unit], *, pad: int, device: torch.device, dtype: torch
         row=columns[0],
         source=columns[1],
         token=columns[2],
-        span=columns[3],
+        against=columns[3],
+        span=columns[4],
         spans=spans,
     )
 
@@ -122,7 +129,7 @@ def _apart(rows: Sequence[Row], width: int, dtype: torch.dtype) -> tuple[Tensor,
 
 
 def losses(units: Sequence[Unit], sums: Tensor) -> tuple[Tensor, Tensor, int]:
-    """From the log-likelihood of each span of the units, one behind the other: the negative log-likelihood of texts
+    """From the score of each span of the units, one behind the other: the negative log-likelihood of texts
     (summed over tokens), the listwise loss of choices (summed over questions), and how many choices came out right."""
     texts, choices = sums.new_zeros(()), sums.new_zeros(())
     right = at = 0
@@ -131,15 +138,9 @@ def losses(units: Sequence[Unit], sums: Tensor) -> tuple[Tensor, Tensor, int]:
             case Text():
                 texts = texts - sums[at]
                 at += 1
-            case Choice(row=row, answer=answer, beside=beside, sharpness=sharpness):
-                means = sums[at : at + unit.options] / _lengths(row, sums)
-                scores = means * sharpness + sums.new_tensor(beside)
+            case Choice(answer=answer):
+                scores = sums[at : at + unit.options]
                 at += unit.options
                 choices = choices - torch.log_softmax(scores, 0)[answer]
                 right += int(scores.argmax() == answer)
     return texts, choices, right
-
-
-def _lengths(row: Row, like: Tensor) -> Tensor:
-    """Tokens of each continuation."""
-    return like.new_tensor([row.segments.count(number) for number in range(1, max(row.segments) + 1)])

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
+from agent import prompts
 from agent.chat_template import ChatTemplate
 from agent.prompts import Message
 from index.errors import TebikiError
@@ -113,11 +114,27 @@ def continuations(base: Rendered, prompt: str, texts: Sequence[str]) -> Row:
     return Row(tuple(ids), tuple(segment > 0 for segment in segments), tuple(segments), len(before))
 
 
-def choice(
-    base: Rendered, prompt: str, options: Sequence[str], answer: int, *, beside: Sequence[float], sharpness: float
-) -> Choice:
-    """A choice question; `prompt` holds evidence and question, and `options` are as they go on from it."""
-    return Choice(continuations(base, prompt, options), answer, tuple(beside), sharpness)
+def choice(base: Rendered, prompt: str, options: Sequence[str], answer: int) -> Choice:
+    """A choice question; `prompt` is `agent.prompts.exam_judgement`. Raises NothingTrained."""
+    judged = [f"{prompts.exam_option(option)}{prompts.JUDGE}" for option in options]
+    right, wrong = (_verdict(base, f"{prompt}{judged[0]}", verdict) for verdict in (prompts.RIGHT, prompts.WRONG))
+    row = continuations(base, prompt, judged)
+    ids, segments = list(row.ids[: row.shared]), list(row.segments[: row.shared])
+    trained = [False] * row.shared
+    for number in range(1, len(options) + 1):
+        own = [token for token, segment in zip(row.ids, row.segments, strict=True) if segment == number]
+        ids += [*own, right]
+        segments += [number] * (len(own) + 1)
+        trained += [False] * len(own) + [True]
+    return Choice(Row(tuple(ids), tuple(trained), tuple(segments), row.shared), answer, wrong)
+
+
+def _verdict(base: Rendered, prompt: str, verdict: str) -> int:
+    """The one token of a verdict, as it goes on from the prompt."""
+    row = continuations(base, prompt, [verdict])
+    if len(row.ids) != row.shared + 1:
+        raise NothingTrained(f"{verdict!r} is not one token of this model, by which options are judged.")
+    return row.ids[-1]
 
 
 def packed(documents: Sequence[Sequence[int]], length: int, *, separator: int) -> list[Row]:

@@ -50,16 +50,16 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Options to be ranked, as continuations of one prompt that holds evidence and question; `answer` is the index of
-    the right option, whose segment is one more. `beside` is each option's score before the model is asked, in nats
-    (what words say of it). Loss is listwise: cross-entropy over the options' scores, each `beside` and the mean
-    log-likelihood of the option's tokens times `sharpness`, as `agent.exam` scores: so the model learns what words
-    leave open."""
+    """Options to be ranked, as continuations of one prompt that holds evidence and question, each ended by the model's
+    verdict, the one token that is trained; `answer` is the index of the right option, whose segment is one more.
+
+    An option's score is the logit of the verdict "right" (what stands in the row) less that of `wrong`, and the loss
+    is listwise: cross-entropy over the options' scores. So scores `agent.exam.judged`.
+    """
 
     row: Row
     answer: int
-    beside: tuple[float, ...]
-    sharpness: float
+    wrong: int
 
     @property
     def rows(self) -> tuple[Row, ...]:
