@@ -45,5 +45,13 @@ class AdapterUnusable(TebikiError):
     """A LoRA adapter can't be read, or was made for another base model."""
 
 
+class BaseMissing(TebikiError):
+    """The base model that an adapter is for is not on this machine."""
+
+
+class TunedModelNotMade(TebikiError):
+    """Adapter and base were not merged because the disk is full or can't be written."""
+
+
 class QuantisingFailed(TebikiError):
     """llama.cpp could not write a model in fewer bits; the message has its reason."""

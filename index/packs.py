@@ -4,6 +4,7 @@
     domains/jp1/primer/en/*.md   pages that are imported like any manual
     domains/jp1/bank/en.jsonl    exam questions
     domains/jp1/questions/en.jsonl   questions as operators type them, with what a right reply holds
+    domains/jp1/adapters/*/      LoRA adapters, merged with their bases on the first start
     domains/jp1/glossary.tsv     what terms are called in the other language, in short, or by another word
 
 Comes in: a folder with a `pack.toml`. Goes out: a `Pack` whose every path exists and lies in that folder. It knows
@@ -20,12 +21,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast, get_args
 
 from index.errors import PackInvalid
+from index.pack_adapters import PackAdapter, adapters_of
 from index.recognise import Recogniser, recogniser_of
 from index.records import Language, Manual
 
 MANIFEST = "pack.toml"
 
-_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise", "glossary", "questions"}
+_KEYS = {"id", "name", "product", "primers", "banks", "samples", "recognise", "glossary", "questions", "adapters"}
 _LANGUAGES = get_args(Language)
 
 
@@ -41,7 +43,8 @@ class Sample:
 class Pack:
     """A domain pack. `name` is by language; `primers` are folders to import, `banks` files of exam questions;
     `recognisers` say which of the product's manuals a file belongs to, in the order in which they are tried; `glossary`
-    is a file of what terms are called elsewhere, `questions` are files of questions as operators type them."""
+    is a file of what terms are called elsewhere, `questions` are files of questions as operators type them; `adapters`
+    make tuned models of their bases."""
 
     id: str
     name: dict[str, str]
@@ -53,6 +56,7 @@ class Pack:
     recognisers: tuple[Recogniser, ...] = ()
     glossary: Path | None = None
     questions: tuple[Path, ...] = ()
+    adapters: tuple[PackAdapter, ...] = ()
 
 
 def list_packs(domains: Path) -> list[Pack]:
@@ -92,6 +96,13 @@ def load_pack(folder: Path) -> Pack:
         [[recognise]]                          any number; index/recognise.py says how they are used
         on = "title"
         pattern = '^(?P<product>Example) Version (?P<version>\\d+)'
+        [[adapters]]                           any number; index/pack_adapters.py checks them
+        path = "adapters/smollm2"              a folder (agent/adapters.py says what it holds)
+        name = "SmolLM2-135M for JP1"          what the tuned model is called
+        base = "starter"                       or the file name of a known model, then with its SHA-256:
+        sha256 = "a5fd..."
+        languages = ["en"]                     those that it writes
+        default_for = ["en"]                   optional; where it answers unless the user chose another
 
     Raises PackInvalid, naming the file and the reason.
     """
@@ -117,8 +128,9 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
     for primer in primers:
         if not primer.is_dir() or not any(path.is_file() for path in primer.rglob("*")):
             raise ValueError(f'the primer "{primer.relative_to(folder.resolve())}" is not a folder with pages in it')
+    pack = _id(data)
     return Pack(
-        id=_id(data),
+        id=pack,
         name=_names(data),
         product=_text(data, "product"),
         folder=folder,
@@ -128,6 +140,7 @@ def _pack(folder: Path, data: dict[str, Any]) -> Pack:
         glossary=_glossary(folder, data),
         questions=_files(folder, data, "questions"),
         recognisers=tuple(recogniser_of(rule) for rule in _list(data, "recognise")),
+        adapters=adapters_of(pack, _list(data, "adapters"), lambda path: _inside(folder, path)),
     )
 
 
