@@ -20,6 +20,10 @@ app = typer.Typer(
     add_completion=False,
 )
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The run: see trainer/run_config.py.")]
+Ray = Annotated[
+    str,
+    typer.Option("--ray", metavar="ADDRESS", help="Spread the work over this Ray cluster; 'local' starts one here."),
+]
 
 
 def say(text: str) -> None:
@@ -30,6 +34,18 @@ def corpus(run: Run) -> None:
     from trainer.corpus import make_corpus
 
     make_corpus(run, say)
+
+
+def questions(run: Run, ray: str = "") -> None:
+    from trainer.questions import make_questions
+
+    make_questions(run, say, ray=ray)
+
+
+def trajectories(run: Run, ray: str = "") -> None:
+    from trainer.trajectories import make_trajectories
+
+    make_trajectories(run, say, ray=ray)
 
 
 def merge(run: Run) -> None:
@@ -51,6 +67,18 @@ STAGES: tuple[Callable[[Run], None], ...] = (corpus,)
 def corpus_command(config: Config) -> None:
     """Text for continual pre-training, from a library; exam questions found in it stop the run."""
     corpus(load_run(config))
+
+
+@app.command("questions")
+def questions_command(config: Config, ray: Ray = "") -> None:
+    """Practice questions with evidence: recorded ones, a teacher's, and by rule from table rows; each is checked."""
+    questions(load_run(config), ray)
+
+
+@app.command("trajectories")
+def trajectories_command(config: Config, ray: Ray = "") -> None:
+    """Tasks worked through with a teacher against the library, kept where they end right; public sets mixed in."""
+    trajectories(load_run(config), ray)
 
 
 @app.command("merge")

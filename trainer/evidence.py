@@ -5,14 +5,13 @@ Comes in: a library, and text that is claimed to stand in it. Goes out: the pass
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
 from index.library import Library
 from index.records import Language, Passage
-
-_LOOKED_AT = 10  # hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def plain(text: str) -> str:
 
 def within(text: str, wanted: str) -> str | None:
     """The stretch of `text` that is `wanted` but for white space, width and case; None where it does not hold it."""
-    sought = plain(wanted)
+    sought = plain(_bare(wanted))
     if not sought:
         return None
     folded: list[str] = []
@@ -45,6 +44,11 @@ def within(text: str, wanted: str) -> str | None:
     return text[origin[at] : origin[at + len(sought) - 1] + 1]
 
 
+def _bare(text: str) -> str:
+    """Text without the marks that a line of Markdown begins and ends with: readers drop those of rows and items."""
+    return re.sub(r"^\s*(?:[-*] |\|)|\|\s*$", "", text)
+
+
 class Finder:
     """Finds stretches in one library; what it reads of it is kept folded."""
 
@@ -52,12 +56,8 @@ class Finder:
         self.library = library
 
     def find(self, wanted: str, *, language: Language | None = None) -> Stands | None:
-        """The first passage that holds `wanted`: among those that search finds for it, then in the whole library."""
-        for hit in self.library.search(wanted, _LOOKED_AT, language=language):
-            found = within(hit.passage.text, wanted)
-            if found is not None:
-                return Stands(hit.passage, found)
-        sought = plain(wanted)
+        """The first passage that holds `wanted`, in the library's order; None where none does."""
+        sought = plain(_bare(wanted))
         for section, text, written in self._sections:
             if sought and sought in text and language in {None, written}:
                 for passage in self.library.passages_of(section):
