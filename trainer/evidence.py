@@ -23,8 +23,8 @@ class Stands:
 
 
 def plain(text: str) -> str:
-    """Text as it is compared: NFKC, lower case, no white space."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Text as it is compared: NFKC, lower case, without white space and Markdown's marks of code."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().replace("`", "").split())
 
 
 def within(text: str, wanted: str) -> str | None:

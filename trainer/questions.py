@@ -1,8 +1,8 @@
 """The stage of practice questions: written beforehand, by a teacher from passages, and by rule from table rows.
 
-Comes in: files, a library, a teacher. Goes out: `questions/questions.jsonl` in the exam bank's form with `evidence`, and
-`dropped.jsonl`; what was dropped is counted by reason in the manifest. Every question has four different options of one
-kind, evidence that stands in the library, and no like among the others or in the exam split of the run's banks. Cut
+Comes in: files, a library, a teacher. Goes out: `questions/questions.jsonl` in the exam bank's form with `evidence`,
+and `dropped.jsonl`; what was dropped is counted by reason in the manifest. Every question has four different options of
+one kind, evidence that stands in the library, and no like among the others or in the exam split of the run's banks. Cut
 off, the stage goes on with the passages that are left.
 """
 
