@@ -48,11 +48,17 @@ _SPARE = 64 << 20
 @dataclass(frozen=True, slots=True)
 class TunedModel:
     """A pack's tuned model on this machine. `path` is its file if it is current and whole; else `problem` says why
-    there is none, "" if it is just not made yet."""
+    there is none, "" if it is just not made yet; `needs_base` where all that is missing is the base's file."""
 
     adapter: PackAdapter
     path: Path | None
     problem: str = ""
+    needs_base: bool = False
+
+    @property
+    def makeable(self) -> bool:
+        """Whether `make` is worth calling."""
+        return self.path is None and not self.problem
 
 
 def tuned_models(adapters: Sequence[PackAdapter], models: Path, bases: Sequence[Path] = ()) -> list[TunedModel]:
@@ -67,7 +73,7 @@ def _state(adapter: PackAdapter, models: Path, bases: Sequence[Path]) -> TunedMo
             return TunedModel(adapter, path)
         find_base(adapter, models, bases)
     except TebikiError as error:
-        return TunedModel(adapter, None, str(error))
+        return TunedModel(adapter, None, str(error), needs_base=isinstance(error, BaseMissing))
     return TunedModel(adapter, None)
 
 

@@ -53,7 +53,7 @@ def start(
 
 def add_verbs() -> None:
     """Register the verbs; each module imports what is heavy only when it is called."""
-    from desktop.commands import asking, doctor, exam, importing, library, pack, searching, train
+    from desktop.commands import asking, doctor, exam, importing, library, models, pack, searching, train
 
     app.command("import")(importing.command)
     app.add_typer(library.app, name="library")
@@ -61,6 +61,7 @@ def add_verbs() -> None:
     app.command("ask")(asking.command)
     app.add_typer(exam.app, name="exam")
     app.command("train", context_settings=train.PASS_ON)(train.command)
+    app.add_typer(models.app, name="models")
     app.add_typer(pack.app, name="pack")
     app.command("doctor")(doctor.command)
 

@@ -27,6 +27,11 @@ class Folders:
         return self.data / "keys"
 
     @property
+    def models(self) -> Path:
+        """Holds tuned models: those that the first start makes, and what the user puts there."""
+        return self.data / "models"
+
+    @property
     def engine(self) -> Path:
         """Holds what the engine keeps for its next start: measured threads, beginnings of prompts; made anew."""
         return self.data / "engine"

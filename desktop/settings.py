@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -43,7 +44,14 @@ class Settings(BaseSettings):
     domains_folder: Path | None = Field(
         default=None, description="Folder of the domain packs; empty: the program's own."
     )
-    model: str = Field(default="starter", description='Model that words answers: "starter", "tuned" or a GGUF file.')
+    model: str = Field(
+        default="auto",
+        description='Model that words answers: "auto" (by the language of the question), "starter", "tuned", '
+        '"tuned:PACK/ADAPTER" or a GGUF file.',
+    )
+    base_models: list[Path] = Field(
+        default=[], description="Files of base models that tuned models are made from, where they are not in models/."
+    )
     language: Literal["system", "en", "ja"] = Field(default="system", description="Language of the window.")
     theme: Literal["system", "light", "dark"] = Field(default="system", description="Colours of the window.")
     threads: int = Field(default=0, ge=0, le=256, description="The model's threads; 0: as measured.")
@@ -84,7 +92,7 @@ def load_settings() -> Settings:
         raise SettingsInvalid(f"{settings_file()} can't be read ({error}): correct or delete it.") from error
 
 
-def save_setting(name: str, value: str | int | None) -> None:
+def save_setting(name: str, value: str | int | Sequence[str] | None) -> None:
     """Write one setting to the file, keeping what else stands there; whole or not at all (written beside and moved)."""
     if name not in Settings.model_fields:
         raise KeyError(name)

@@ -30,7 +30,7 @@ DataOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on standard output, nothing else.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", metavar="FILE|starter|tuned", help="Model that words the answer.", show_default=False),
+    typer.Option("--model", metavar="FILE|starter|tuned|auto", help="Model that words the answer.", show_default=False),
 ]
 
 

@@ -30,7 +30,7 @@ from desktop.terminal import (
 )
 from desktop.view_models.turns import stretches, with_marks
 from index.errors import TebikiError
-from index.records import Scope
+from index.records import Language, Scope
 
 if TYPE_CHECKING:
     from agent.engine import Engine
@@ -82,12 +82,13 @@ def ask(
     """Open the library, ask, close. The model is loaded while the library is being searched; one that can't be loaded
     costs the answer its words, and the answer says why. Raises ModelUnreadable only for a `model` that is not there."""
     from agent.assistant import Assistant, check
+    from index.analyzer import query_language
 
     check(question)
     with open_library(folders) as library, ExitStack() as closing, stoppable() as stop:
         engine, problem = None, ""
         try:
-            engine = engine_for(settings, folders, model)
+            engine = engine_for(settings, folders, model, query_language(question))
         except ModelUnreadable as error:
             if model is not None:
                 raise
@@ -103,13 +104,44 @@ def ask(
         return replace(answer, problem=answer.problem or problem)
 
 
-def engine_for(settings: Settings, folders: Folders, model: str | None) -> Engine:
-    """The engine for a model's name or file, not started yet. Raises ModelUnreadable or ModelTooLarge."""
+def engine_for(settings: Settings, folders: Folders, model: str | None, language: Language) -> Engine:
+    """The engine for a model's name or file and the language of what is asked, not started yet; a tuned model that is
+    to be made first is made. Raises ModelUnreadable or ModelTooLarge."""
     from agent.engine import Engine
     from agent.models import resolve_model
 
-    path = resolve_model(model or settings.model, folders.data / "models")
+    name = model or settings.model
+    problem = _tuned_ready(settings, folders, name, language)
+    try:
+        path = resolve_model(name, folders.models, language)
+    except ModelUnreadable as error:
+        if model is not None or not name.startswith("tuned"):
+            raise ModelUnreadable(problem or str(error)) from error
+        say(f"{problem or error} The starter answers instead.")
+        path = resolve_model("starter")
+    else:
+        if problem:
+            say(problem)
     return Engine(path, threads=settings.threads or None, keep=folders.engine)
+
+
+def _tuned_ready(settings: Settings, folders: Folders, name: str, language: Language) -> str:
+    """Make the tuned models that `name` may mean, with progress; returns why one could not be made, if so."""
+    from desktop.commands.models import show_progress
+    from desktop.tuning import adapters, base_files, make_in_child, wanted
+
+    which = wanted(adapters(folders), name, language)
+    if not which:
+        return ""
+    with stoppable() as stop:
+        outcome = make_in_child(
+            folders,
+            base_files(settings),
+            which,
+            on_progress=lambda at: show_progress(at.name, at.done, at.total),
+            cancelled=stop.is_set,
+        )
+    return " ".join(outcome.problems)
 
 
 def _start(engine: Engine) -> Callable[[], bool]:

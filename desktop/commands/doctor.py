@@ -59,6 +59,7 @@ def examine(settings: Settings, folders: Folders) -> Iterator[Finding]:
         window_libraries,
         engine,
         lambda: model(settings, folders),
+        lambda: tuned(settings, folders),
         lambda: threads(settings, folders),
         embedder,
         lambda: library_state(folders),
@@ -134,10 +135,29 @@ def child(script: str, environment: dict[str, str]) -> str:
 
 
 def model(settings: Settings, folders: Folders) -> Finding:
+    """The model that answers; one for each language where these differ."""
     from agent.models import resolve_model
 
-    path = resolve_model(settings.model, folders.data / "models")
-    return Finding("model", True, f"{settings.model}: {path.name}, {path.stat().st_size // MEBIBYTE} MiB")
+    english, japanese = (resolve_model(settings.model, folders.models, language) for language in ("en", "ja"))
+    detail = f"{settings.model}: {english.name}, {english.stat().st_size // MEBIBYTE} MiB"
+    if japanese != english:
+        detail += f"; for Japanese {japanese.name}, {japanese.stat().st_size // MEBIBYTE} MiB"
+    return Finding("model", True, detail)
+
+
+def tuned(settings: Settings, folders: Folders) -> Finding:
+    """Which tuned models of the packs are there, and why others are not."""
+    from desktop.tuning import base_files, standing
+
+    states = standing(folders, base_files(settings))
+    told = [
+        f"{one.adapter.name}: {one.path.name}, {one.path.stat().st_size // MEBIBYTE} MiB"
+        if one.path is not None
+        else one.problem or f"{one.adapter.name} is not made yet; the next start of the window makes it"
+        for one in states
+    ]
+    wrong = any(one.problem and not one.needs_base for one in states)
+    return Finding("tuned", not wrong if states else None, "; ".join(told) or "no pack ships an adapter", "see above")
 
 
 def threads(settings: Settings, folders: Folders) -> Finding:
@@ -146,7 +166,7 @@ def threads(settings: Settings, folders: Folders) -> Finding:
     from agent.models import resolve_model
 
     engine = Engine(
-        resolve_model(settings.model, folders.data / "models"), threads=settings.threads or None, keep=folders.engine
+        resolve_model(settings.model, folders.models, "en"), threads=settings.threads or None, keep=folders.engine
     )
     if settings.threads:
         return Finding("threads", None, f"{settings.threads}, as the settings say")

@@ -27,6 +27,7 @@ from desktop.terminal import (
     settings_and_folders,
     stoppable,
 )
+from index.records import Language
 
 app = typer.Typer(help="Sit an exam from a question bank.", no_args_is_help=True)
 
@@ -58,10 +59,11 @@ def take_command(
 
     chosen = exam_mode(mode)
     questions = of_split(load_bank(bank), split, bank)
+    language = main_language(questions)
     settings, folders = settings_and_folders(library, data)
     if library is None:
         default_library_ready(folders)
-    with open_library(folders) as opened, engine_for(settings, folders, model) as engine, stoppable() as stop:
+    with open_library(folders) as opened, engine_for(settings, folders, model, language) as engine, stoppable() as stop:
         on_item = counter(len(questions)) if sys.stderr.isatty() else (lambda _: None)
         result = take(questions, Assistant(opened, engine), chosen, on_item=on_item, cancelled=stop.is_set)
     if out is not None:
@@ -87,6 +89,12 @@ def of_split(questions: list[Question], split: str, bank: Path) -> list[Question
     if not kept:
         raise BankInvalid(f'No question of {bank} is of the split "{split}": leave --split out.')
     return kept
+
+
+def main_language(questions: list[Question]) -> Language:
+    """The language of most questions: one model sits the whole exam."""
+    japanese = sum(question.lang == "ja" for question in questions)
+    return "ja" if 2 * japanese > len(questions) else "en"
 
 
 def counter(total: int) -> Callable[[ExamItem], None]:

@@ -30,6 +30,7 @@ class Checked:
     terms: int
     asked: int
     unanswerable: int
+    adapters: int
     faults: tuple[str, ...]
 
 
@@ -53,7 +54,7 @@ def check_command(
         print(
             f"Pack {checked.id}: {checked.pages} primer pages, {checked.questions} exam questions ({checked.study} to "
             f"study, {checked.exam} for exams alone), {checked.terms} glossary entries, {checked.asked} sample "
-            f"questions, {checked.unanswerable} that it can't answer."
+            f"questions, {checked.unanswerable} that it can't answer, {checked.adapters} adapters."
         )
     if checked.faults:
         raise PackInvalid(f"The pack in {folder} has {len(checked.faults)} faults; the first: {checked.faults[0]}")
@@ -86,6 +87,7 @@ def check(folder: Path) -> Checked:
     faults += _repeated("exam question", [question.id for question in questions])
     faults += _repeated("sample question", [one.id for one in asked])
     faults += _unknown_pages(pack, asked)
+    faults += dict.fromkeys(_adapter_faults(pack))
     return Checked(
         id=pack.id,
         pages=len(pages),
@@ -95,6 +97,7 @@ def check(folder: Path) -> Checked:
         terms=len(terms),
         asked=sum(bool(one.answers) for one in asked),
         unanswerable=sum(not one.answers for one in asked),
+        adapters=len(pack.adapters),
         faults=tuple(faults),
     )
 
@@ -110,6 +113,21 @@ def _pages(primer: Path) -> list[Path]:
     for candidate in candidates:
         read_file(candidate.path, candidate.source)
     return [candidate.path for candidate in candidates]
+
+
+def _adapter_faults(pack: Pack) -> Iterator[str]:
+    """Faults of the adapters; those for the starter are held against it too."""
+    from agent.adapters import faults
+    from agent.errors import ModelUnreadable
+    from agent.models import resolve_model
+    from index.pack_adapters import STARTER
+
+    for adapter in pack.adapters:
+        try:
+            base = resolve_model(STARTER) if adapter.base == STARTER else None
+        except ModelUnreadable:
+            base = None
+        yield from faults(adapter, base)
 
 
 def _repeated(what: str, ids: list[str]) -> Iterator[str]:

@@ -56,6 +56,7 @@ def test_a_good_pack_is_counted(tebiki: Tebiki, pack: Path) -> None:
         "terms": 1,
         "asked": 1,
         "unanswerable": 1,
+        "adapters": 0,
         "faults": [],
     }
 
