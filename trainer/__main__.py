@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import typer
 
 from index.errors import TebikiError
 from trainer.run_config import Run, load_run
+
+os.environ.setdefault("TQDM_DISABLE", "1")  # stages tell their own progress
 
 app = typer.Typer(
     name="tebiki train",

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is ever fetched
-os.environ.setdefault("TQDM_DISABLE", "1")  # stages tell their own progress
 
 import torch
 from tokenizers import pre_tokenizers
@@ -29,6 +28,8 @@ from index.errors import TebikiError
 
 # peft 0.21 asks transformers 5.23 for what is to be renamed in its version 6
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+# The key by which an adapter knows its base is ours
+warnings.filterwarnings("ignore", message="Unexpected keyword arguments \\['base_sha256'\\]", category=UserWarning)
 
 log = logging.getLogger(__name__)
 WEIGHTS = "model.safetensors"

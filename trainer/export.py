@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
+from agent.chat_template import ChatTemplate
 from agent.engine import Engine
 from agent.errors import ModelUnreadable
 from agent.merging import CONFIG
@@ -125,9 +127,10 @@ def _documents(run: Run) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Trained:
-    """The trained model in torch: its base's text side, the texts, and the merged model's logits after them."""
+    """What is left of the trained model in torch: its text side, the texts, and its logits after them."""
 
-    base: Base
+    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate
     texts: tuple[Text, Text]
     logits: tuple[Floats, Floats]
 
@@ -141,13 +144,14 @@ def _export(
     say(f"export: reading {len(compared[0].tokens)} and {len(compared[1].tokens)} tokens with base and adapter.")
     adapted = _adapted(base, adapter, compared)
     context = int(base.model.config.max_position_embeddings)
-    in_torch = load_base(merged)
-    reference = (logits(in_torch.model, compared[0]), logits(in_torch.model, compared[1]))
+    # Into the base's model, whose config says what transformers does not take from a GGUF (Gemma's scale of attention)
+    base.model.load_state_dict(load_base(merged).model.state_dict())
+    reference = (logits(base.model, compared[0]), logits(base.model, compared[1]))
     nmse = max(agreement(one, two).nmse for one, two in zip(adapted, reference, strict=True))
     del adapted
-    importance, tokens = _importance(run, in_torch, documents, say)
-    trained = _Trained(base, compared, reference)
-    del in_torch
+    importance, tokens = _importance(run, base, documents, say)
+    trained = _Trained(base.tokenizer, base.template, compared, reference)
+    del base
     gc.collect()  # a model in float32 is a gigabyte or more
     forms = tuple(_forms(run, merged, trained, importance, say))
     return ExportFigures(
@@ -199,7 +203,7 @@ def _forms(
 def _compared(run: Run, form: Form, path: Path, trained: _Trained) -> FormFigures:
     room = max(len(text.tokens) for text in trained.texts) + WRITTEN
     with Engine(path, context=room) as engine:
-        check_text_side(trained.base, path, engine)
+        check_text_side(trained, path, engine)
         found = [engine.logits(text.tokens, text.positions) for text in trained.texts]
         short, long = (agreement(one, two) for one, two in zip(trained.logits, found, strict=True))
         rows = [len(text.positions) for text in trained.texts]
@@ -219,7 +223,7 @@ def _compared(run: Run, form: Form, path: Path, trained: _Trained) -> FormFigure
 
 def _speed(engine: Engine, trained: _Trained) -> tuple[float, float | None]:
     """Tokens a second that the short text is read and some more are written; the weights are in memory by now."""
-    prompt = str(trained.base.tokenizer.decode(list(trained.texts[0].tokens), skip_special_tokens=True))
+    prompt = str(trained.tokenizer.decode(list(trained.texts[0].tokens), skip_special_tokens=True))
     done = engine.generate(prompt, max_tokens=WRITTEN)
     first = done.first_token_seconds or done.seconds
     written = done.generated_tokens - 1

@@ -136,7 +136,7 @@ def _merge(
 
 def _progress(say: Callable[[str], None]) -> Callable[[int, int], None]:
     def tell(done: int, total: int) -> None:
-        if done % 100 == 0:
+        if done % 100 == 0 and done < total:
             say(f"merge: {done} of {total} weights.")
 
     return tell

@@ -26,7 +26,7 @@ from agent.models import read_gguf_header
 from agent.prompts import Message
 from index.errors import TebikiError
 from trainer.bases import Base
-from trainer.rendering import conversation
+from trainer.rendering import Rendered, conversation
 
 Floats = NDArray[np.float32]
 
@@ -47,7 +47,6 @@ SAMPLE = (
 """What operators' manuals are made of, in both languages; none of it needs a special token."""
 
 TALK: tuple[Message, ...] = (
-    ("system", "You answer from the manuals. マニュアルから答えてください。"),
     ("user", "Which port does the service use? どのポートを使いますか。"),
     ("assistant", "It uses 20243/tcp. 20243/tcpです。"),
 )
@@ -101,7 +100,7 @@ def texts(base: Base, documents: Sequence[str]) -> tuple[Text, Text]:
 # Tokens and template
 
 
-def check_text_side(base: Base, file: Path, engine: Engine) -> None:
+def check_text_side(base: Rendered, file: Path, engine: Engine) -> None:
     """Same tokens, same template, one beginning-of-text token. Raises ParityFailed."""
     for text in SAMPLE:
         expected, got = list(base.tokenizer(text)["input_ids"]), list(engine.tokens(text))

@@ -15,5 +15,5 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 @pytest.fixture(scope="session")
 def tiny_gemma(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """Seven layers of gemma3, the sixth of which sees all, with Gemma's tokenizer. Not to be changed."""
+    """Seven layers of gemma3, the sixth of which sees all, with SentencePiece-like tokens. Not to be changed."""
     return write_tiny(tmp_path_factory.mktemp("gemma"), "gemma3")

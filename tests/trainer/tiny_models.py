@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import BpeTrainer
 from transformers import (
     Gemma3ForCausalLM,
     Gemma3TextConfig,
@@ -17,18 +20,20 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
 
 from agent.models import resolve_model
-from benchmarks.models import GemmaMissing, model_file
 from trainer.bases import Base, load_base, load_tokenizer
 from trainer.lora import write_adapter
+from trainer.parity import SAMPLE
 
 Kind = Literal["llama", "gemma3"]
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 GEMMA_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{{ message['content'] | trim }}"
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>"
+    "{{ 'model' if message['role'] == 'assistant' else message['role'] }}\n{{ message['content'] | trim }}"
     "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 """It writes the beginning-of-text token that the tokenizer adds too, as Gemma's own does."""
@@ -42,26 +47,43 @@ class Tiny:
     adapter: Path
 
 
-def vocabulary(kind: Kind) -> Path:
-    """The GGUF whose tokenizer is used; skips the test where Gemma is not cached."""
-    if kind == "llama":
-        return resolve_model("starter")
-    try:
-        return model_file("gemma")
-    except GemmaMissing as missing:
-        pytest.skip(str(missing))
-
-
 def tokenizer_of(kind: Kind) -> PreTrainedTokenizerBase:
-    """The tokenizer that a GGUF holds."""
-    tokenizer = load_tokenizer(vocabulary(kind))
-    if kind == "gemma3":
-        tokenizer.chat_template = GEMMA_TEMPLATE
+    """The starter's tokenizer, or one of SentencePiece's kind as Gemma's is, with a few hundred tokens."""
+    return load_tokenizer(resolve_model("starter")) if kind == "llama" else sentence_pieces()
+
+
+def sentence_pieces() -> PreTrainedTokenizerBase:
+    """BPE with byte fallback over text whose spaces are visible; merges are all pairs that make a token, best first, as
+    transformers lists SentencePiece's."""
+    backend = Tokenizer(BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.pre_tokenizer = pre_tokenizers.Split("\n", "isolated")
+    first = ["<pad>", "<eos>", "<bos>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    backend.train_from_iterator(SAMPLE, BpeTrainer(vocab_size=600, special_tokens=first, show_progress=False))
+    made = [token for token, _ in sorted(backend.get_vocab().items(), key=lambda item: item[1]) if token not in first]
+    vocabulary = {token: at for at, token in enumerate([*first, *made])}
+    merges = [
+        (token[:at], token[at:])
+        for token in made
+        for at in range(1, len(token))
+        if token[:at] in vocabulary and token[at:] in vocabulary
+    ]
+    backend.model = BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    backend.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    backend.add_special_tokens(["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"])
+    backend.add_tokens([AddedToken("\n\n", normalized=False)])
+    start = [("<bos>", vocabulary["<bos>"])]
+    backend.post_processor = TemplateProcessing(single="<bos> $A", pair="<bos> $A <bos> $B", special_tokens=start)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>"
+    )
+    tokenizer.chat_template = GEMMA_TEMPLATE
     return tokenizer
 
 
 def random_model(kind: Kind) -> PreTrainedModel:
-    """A model that makes much of its attention, so that a wrong one shows; widths divide by 256, by 32 for gemma3."""
+    """A model that makes much of its attention, so that a wrong one shows; widths divide by 256, as k-quants want."""
     torch.manual_seed(7)
     if kind == "llama":
         model: PreTrainedModel = LlamaForCausalLM(
@@ -74,8 +96,8 @@ def random_model(kind: Kind) -> PreTrainedModel:
     else:
         model = Gemma3ForCausalLM(
             Gemma3TextConfig(
-                vocab_size=262144, hidden_size=64, intermediate_size=128, num_hidden_layers=7, num_attention_heads=2,
-                num_key_value_heads=1, head_dim=32, query_pre_attn_scalar=32, max_position_embeddings=256,
+                vocab_size=640, hidden_size=256, intermediate_size=512, num_hidden_layers=7, num_attention_heads=2,
+                num_key_value_heads=1, head_dim=64, query_pre_attn_scalar=64, max_position_embeddings=256,
                 sliding_window=16, initializer_range=0.1, bos_token_id=2, eos_token_id=1, pad_token_id=0,
             )
         )  # fmt: skip
