@@ -106,8 +106,9 @@ def weights_of(base: Path) -> Path:
 
 def no_room(folder: Path, error: OSError) -> NoRoom:
     """The sentence for a file that could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return NoRoom(f"There is not enough room for the model in {folder} ({error.strerror}): make room, run again.")
+    cut_off = error.errno is None and "written" in str(error)  # numpy writes less than it should and says no more
+    if cut_off or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoRoom(f"There is not enough room for the model in {folder}: make room, and run the stage again.")
     return NoRoom(f"{folder} can't be written ({error.strerror or error}): check that it may be, run again.")
 
 
