@@ -105,30 +105,31 @@ def check_text_side(base: Rendered, file: Path, engine: Engine) -> None:
     for text in SAMPLE:
         expected, got = list(base.tokenizer(text)["input_ids"]), list(engine.tokens(text))
         if expected != got:
-            at = next(
-                (n for n, pair in enumerate(zip(expected, got, strict=False)) if pair[0] != pair[1]),
-                min(len(expected), len(got)),
-            )
             raise ParityFailed(
-                f"{file.name} tokenises {text[:30]!r} otherwise than the base from token {at} on ({got[at : at + 3]}, "
-                f"not {expected[at : at + 3]}): its tokenizer.ggml.pre or merges are not the base's."
+                f"{file.name} tokenises {text[:30]!r} otherwise than the base {_differs(expected, got)}: its "
+                "tokenizer.ggml.pre or merges are not the base's."
             )
     stored = read_gguf_header(file).values.get("tokenizer.chat_template")
     if (stored or None) != (base.tokenizer.chat_template or None):
         raise ParityFailed(f"The chat template in {file.name} is not the base's: merge again from the base.")
-    prompt = engine.chat(TALK, open_assistant=False)
-    tokens = list(engine.tokens(prompt))
+    tokens = list(engine.tokens(engine.chat(TALK[:-1])))
     row = conversation(base, TALK, longest=len(tokens) + SHORT)
-    if row is None or list(row.ids) != tokens:
-        trained = [] if row is None else list(row.ids[:3])
+    trained = list(row.ids) if row is not None else []
+    if trained[: len(tokens)] != tokens:
         raise ParityFailed(
-            f"A conversation begins with the tokens {tokens[:3]} for {file.name} and with {trained} in training: the "
-            "chat template or its beginning-of-text token is handled otherwise."
+            f"A conversation is tokenised otherwise in {file.name} than in training {_differs(trained, tokens)}: its "
+            "chat template or its beginning-of-text token is not the base's."
         )
     begin = base.tokenizer.bos_token_id
     adds = list(base.tokenizer("a")["input_ids"])[:1] == [begin]
     if adds and (tokens[:1] != [begin] or tokens[1:2] == [begin]):
         raise ParityFailed(f"A conversation in {file.name} does not begin with exactly one {base.tokenizer.bos_token}.")
+
+
+def _differs(expected: Sequence[int], got: Sequence[int]) -> str:
+    pairs = enumerate(zip(expected, got, strict=False))
+    at = next((number for number, (one, two) in pairs if one != two), min(len(expected), len(got)))
+    return f"from token {at} on (there {list(got[at : at + 3])}, not {list(expected[at : at + 3])})"
 
 
 # Logits
