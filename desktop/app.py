@@ -17,6 +17,7 @@ from desktop.folders import Folders
 from desktop.look import Look
 from desktop.texts import Texts, system_language
 from desktop.theme import Theme
+from desktop.tuning import base_files
 from desktop.window import Window
 from index.errors import TebikiError
 from index.packs import list_packs
@@ -70,6 +71,7 @@ def open_window(look: Look, folders: Folders, settings: Settings) -> Window:
         folders,
         model=settings.model,
         threads=settings.threads,
+        bases=base_files(settings),
         packs=packs,
         save_setting=save_setting,
     )

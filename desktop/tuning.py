@@ -131,7 +131,7 @@ def make_in_child(
 def _follow(child: subprocess.Popen[bytes], on_progress: OnProgress, cancelled: Callable[[], bool]) -> str:
     """Pass the child's progress on until it ends; ends it when cancelled. Returns the last line that is no progress."""
     with suppress(psutil.Error, OSError):  # it gives way to the answer that somebody waits for
-        psutil.Process(child.pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 15)
+        psutil.Process(child.pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 10)
     last: list[str] = [""]
     assert child.stderr is not None
     reader = threading.Thread(target=_read, args=(child.stderr, on_progress, last), daemon=True)

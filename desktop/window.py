@@ -26,23 +26,28 @@ from desktop.folders import Folders
 from desktop.import_process import ImportProcess
 from desktop.look import Look
 from desktop.looking import Holdings, Looking
+from desktop.model_choice import ModelChoice, Save
 from desktop.pages.ask import AskPage
 from desktop.pages.exam import ExamPage
 from desktop.pages.library import LibraryPage
 from desktop.sittings import Sittings
 from desktop.tasks import Lane
 from desktop.theme import Mode
+from desktop.tuning import Making
 from desktop.view_models.commands import COMMANDS
 from desktop.widgets.keys_dialog import KeysDialog
 from desktop.widgets.message_bar import MessageBar
 from desktop.widgets.rail import Rail
 from desktop.widgets.status_line import StatusLine
 from index.packs import Pack, of_use
-from index.records import Manual
+from index.records import Language, Manual
 
 log = logging.getLogger(__name__)
 
-SaveSetting = Callable[[str, str], None]
+
+def spoken(look: Look) -> Language:
+    """The window's language: the one that the first question is expected in."""
+    return "ja" if look.texts.language == "ja" else "en"
 
 
 class Window(QMainWindow):
@@ -53,10 +58,11 @@ class Window(QMainWindow):
         look: Look,
         folders: Folders,
         *,
-        model: str = "starter",
+        model: str = "auto",
         threads: int = 0,
+        bases: Sequence[Path] = (),
         packs: Sequence[Pack] = (),
-        save_setting: SaveSetting = lambda _name, _value: None,
+        save_setting: Save = lambda _name, _value: None,
     ) -> None:
         super().__init__()
         self._look, self._folders = look, folders
@@ -67,7 +73,9 @@ class Window(QMainWindow):
         self._chats = Chats(self._database)
         self._asking, self._reading = Lane("asking", self), Lane("reading", self)
         self._packing, self._modelling = Lane("packing", self), Lane("model", self)
-        self._answering, self._looking = Answering(folders, model, threads), Looking(folders)
+        self._answering, self._looking = Answering(folders, model, threads, spoken(look)), Looking(folders)
+        lanes = (self._reading, self._asking)
+        self.models = ModelChoice(look, folders, self._answering, lanes, model, bases, save_setting, self)
         self.process = ImportProcess(folders.library, self)
         self.ask = AskPage(look, self._chats, self._asking, self._answering, self._reading, self._looking)
         self.library = LibraryPage(look, folders, self._reading, self._packing, self._looking, self.process)
@@ -88,6 +96,7 @@ class Window(QMainWindow):
         answering.expect_engine()
         self._modelling.run(lambda _: answering.start_engine(), done=self._engine_ready, failed=self._engine_failed)
         self._asking.run(lambda _: answering.open_library())
+        self.models.make()
         if (self._folders.library / "library.sqlite").is_file():
             self.library.refresh()
         else:
@@ -148,6 +157,9 @@ class Window(QMainWindow):
     def keys(self) -> None:
         KeysDialog(self._look, self).open()
 
+    def choose_model(self) -> None:
+        self.models.open(self)
+
     def quit(self) -> None:
         self.close()
 
@@ -206,6 +218,10 @@ class Window(QMainWindow):
         self.library.care.damaged.connect(self._offer_mending)
         self.library.changed.connect(self._library_changed)
         self.library.holdings_known.connect(self._show_holdings)
+        self.models.named.connect(self._show_model)
+        self.models.progressed.connect(self._show_making)
+        self.models.problem.connect(self.show_problem)
+        self.ask.answered.connect(self.models.tell_name)
         self.process.progressed.connect(self._show_work)
         self.process.finished.connect(self._show_work)
         self.process.failed.connect(self._show_work)
@@ -227,9 +243,9 @@ class Window(QMainWindow):
         menu.addSeparator()
         self._choices(menu, "language", ("en", "ja"), texts.language, self._set_language)
         menu.addSeparator()
-        name = self._model_name or "–"
-        for words in (texts("settings.model", name=name), texts("settings.data", folder=self._folders.data)):
-            menu.addAction(words).setEnabled(False)
+        menu.addAction(texts("settings.model", name=self._model_name or "–")).triggered.connect(self.choose_model)
+        menu.addSeparator()
+        menu.addAction(texts("settings.data", folder=self._folders.data)).setEnabled(False)
         return menu
 
     def _choices(
@@ -262,13 +278,22 @@ class Window(QMainWindow):
         self._save_setting("language", value)
 
     def _engine_ready(self, ready: EngineReady) -> None:
-        self._model_name = ready.model
+        if not (ready.model or ready.problem):
+            return  # another model took its place while it was being loaded
+        self._show_model(ready.model)
         self._warm()
-        if ready.model:
-            self.status.model.say("status.model", name=ready.model)
-        else:
-            self.status.model.say("status.model_none")
+        if ready.problem:
             self.show_problem(ready.problem)
+
+    def _show_model(self, name: str) -> None:
+        self._model_name = name
+        self.status.model.say("status.model" if name else "status.model_none", **({"name": name} if name else {}))
+
+    def _show_making(self, making: Making) -> None:
+        percent = 100 * making.done // max(making.total, 1)
+        self.status.model.say("status.making", name=making.name, percent=percent)
+        if making.done >= making.total:
+            self.models.tell_name()
 
     def _engine_failed(self, error: BaseException) -> None:
         self._engine_ready(EngineReady("", self._look.sentence(error)))
@@ -354,6 +379,7 @@ class Window(QMainWindow):
         state.setValue("geometry", self.saveGeometry())
         state.sync()
         self.process.close()
+        self.models.close()
         self._asking.close(self._answering.close)
         self._modelling.close(self._answering.close_engine)
         self._reading.close(self._looking.close)

@@ -5,78 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.errors import ModelUnreadable, TunedModelNotMade
+from agent.errors import TunedModelNotMade
 from desktop.terminal import DataOption, JsonOption, print_json, say, settings_and_folders
-from desktop.tuning import base_files, standing
+from desktop.tuning import base_files
+from desktop.view_models.model_rows import rows
 from index.errors import TebikiError
 
 if TYPE_CHECKING:
-    from agent.models import ModelCard
     from desktop.folders import Folders
 
 app = typer.Typer(help="The models that word answers: list them, make the tuned ones.", no_args_is_help=True)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """A model as a list shows it. `model` is what `--model` and the setting take, `bytes` the file's size (0 where
-    there is none yet), `problem` why it can't be used, "" also where it is just not made yet; `needs_base` names
-    the file that it would be made from, where that is all it lacks."""
-
-    model: str
-    name: str
-    tuned: bool
-    path: str
-    bytes: int
-    languages: tuple[str, ...]
-    licence: str
-    default_for: tuple[str, ...]
-    problem: str = ""
-    needs_base: str = ""
-
-
-def rows(folders: Folders, bases: Sequence[Path]) -> list[ModelRow]:
-    """The starter, the tuned models of the packs, made or not, and what else lies in the folder of models."""
-    from agent.models import card, models_in, read_gguf_header, resolve_model
-
-    found: list[ModelRow] = []
-    try:
-        found.append(_row("starter", card(read_gguf_header(resolve_model("starter")))))
-    except ModelUnreadable as error:
-        found.append(ModelRow("starter", "starter", False, "", 0, (), "", (), str(error)))
-    states = standing(folders, bases)
-    for one in states:
-        name, adapter = f"tuned:{one.adapter.id}", one.adapter
-        if one.path is not None:
-            found.append(_row(name, card(read_gguf_header(one.path))))
-            continue
-        base = adapter.base if one.needs_base else ""
-        found.append(
-            ModelRow(name, adapter.name, True, "", 0, adapter.languages, "", adapter.default_for, one.problem, base)
-        )
-    shipped = {one.adapter.id for one in states}
-    found += [_row(str(one.path), one) for one in models_in(folders.models) if one.adapter not in shipped]
-    return found
-
-
-def _row(model: str, about: ModelCard) -> ModelRow:
-    return ModelRow(
-        model=model,
-        name=about.name,
-        tuned=bool(about.prompt_format),
-        path=str(about.path),
-        bytes=about.file_size,
-        languages=about.languages,
-        licence=about.licence,
-        default_for=about.default_for,
-    )
 
 
 @app.command("list")
