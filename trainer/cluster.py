@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from trainer.faults import ClusterMissing
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+REACHED_WITHIN = 5.0  # seconds
 LOCAL = "local"
 """The address by which a cluster of this machine's own is started, and ended with the work."""
 
@@ -64,6 +66,8 @@ def _started(address: str, workers: int) -> Any:
         raise ClusterMissing(
             "Ray is not installed: install the extra 'cluster' (pip install 'tebiki[cluster]'), or leave out --ray."
         ) from error
+    if address != LOCAL:
+        _check_reachable(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address == LOCAL:
@@ -77,6 +81,19 @@ def _started(address: str, workers: int) -> Any:
             "--ray local."
         ) from error
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ClusterMissing where nobody listens at "host:port": Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto", which Ray looks up
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACHED_WITHIN).close()
+    except OSError as error:
+        raise ClusterMissing(
+            f"No Ray cluster answers at '{address}' ({error}): start one with 'ray start --head', or give --ray local."
+        ) from error
 
 
 def _spread(ray: Any, function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
