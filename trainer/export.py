@@ -98,7 +98,7 @@ def make_export(run: Run, say: Callable[[str], None]) -> ExportFigures | None:
         figures = _export(run, merged, adapter, documents, say)
         (folder / FIGURES).write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
         say(table(figures))
-        _check(figures, run)
+        check_limits(figures, run)
         write_manifest(folder, "export", inputs, asdict(figures))
     except OSError as error:
         raise no_room(folder, error) from error
@@ -233,7 +233,7 @@ def _speed(engine: Engine, trained: _Trained) -> tuple[float, float | None]:
 # Limits
 
 
-def _check(figures: ExportFigures, run: Run) -> None:
+def check_limits(figures: ExportFigures, run: Run) -> None:
     """Raises ParityFailed with the first limit that does not hold."""
     if figures.merged_nmse > MERGED_NMSE:
         raise ParityFailed(
