@@ -101,6 +101,7 @@ class Engine:
         self._loading: protocol.Load | None = None
         self._measured: ThreadChoice | None = None
         self._stamp: _Stamp | None = None
+        self._retired = False
         self._waiting = 0
         self._waiting_lock = threading.Lock()
 
@@ -159,6 +160,8 @@ class Engine:
         )  # fmt: skip
 
     def _begin_loading(self) -> None:
+        if self._retired:
+            raise EngineStopped(f"{self._path.name} was put away for another model; ask again.")
         header = read_gguf_header(self._path)
         trained = card(header).trained_context
         context = min(self._context, trained or self._context)
@@ -221,6 +224,11 @@ class Engine:
             self.cancel()
             with self._lock:
                 self._drop()
+
+    def retire(self) -> None:
+        """Close, and start no child again: who still holds this engine on another thread gets EngineStopped."""
+        self._retired = True
+        self.close()
 
     def _drop(self) -> None:
         self._loading = None

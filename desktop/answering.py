@@ -165,7 +165,7 @@ class Answering:
         with self._exchange:
             engine, self._engine = self._engine, None
         if engine is not None:
-            engine.close()
+            engine.retire()
 
     def _opened(self) -> Library:
         if self._library is None:
@@ -210,7 +210,7 @@ class Answering:
             engine = self._engine = self._new_engine(path)
             ready = self._engine_ready = threading.Event()
         if before is not None:
-            before.close()  # first: there may not be memory for two
+            before.retire()  # first: there may not be memory for two
         threading.Thread(target=self._bring_up, args=(engine, ready), name="engine start", daemon=True).start()
         return engine, ready.is_set
 

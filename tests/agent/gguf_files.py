@@ -25,14 +25,19 @@ def write_gguf(
 ) -> Path:
     """Write a GGUF with one tensor of `elements` 32-bit floats, which are a hole in the file, or missing."""
     data = b"GGUF" + struct.pack("<IQQ", version, 1, len(values))
-    for key, value in values.items():
-        data += _string(key) + _value(value)
+    for name, value in values.items():
+        data += key(name, value)
     data += _string("token_embd.weight") + struct.pack("<IQIQ", 1, elements, 0, 0)
     path.write_bytes(data)
     if weights:
         with path.open("r+b") as file:
             file.truncate((len(data) + 31) // 32 * 32 + 4 * elements)
     return path
+
+
+def key(name: str, value: Value) -> bytes:
+    """A key with its value, as a GGUF's header has them."""
+    return _string(name) + _value(value)
 
 
 def _string(text: str) -> bytes:
