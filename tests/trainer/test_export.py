@@ -72,7 +72,7 @@ def teach(base_folder: Path, adapter: Path, phrase: str) -> None:
         optimiser.step()
         optimiser.zero_grad()
     assert isinstance(model, PeftModel)
-    assert float(loss) < 0.01
+    assert loss.item() < 0.01
     write_adapter(model, base, adapter)
 
 
