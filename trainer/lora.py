@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import Accelerator
 from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
 
 from agent.merging import CONFIG
 from index.errors import TebikiError
@@ -31,8 +33,10 @@ from trainer.run_config import LoraSettings, TrainingSettings
 from trainer.samples import Choice, Text, Unit
 
 STEPS = "steps.jsonl"
+LOOKS = "looks.jsonl"
 BEST = "best.pt"
 ADAPTER = "adapter"
+SAY_EVERY = 15.0  # seconds
 CHECKPOINTS = "checkpoints"
 
 
@@ -54,6 +58,15 @@ class StepLine:
     rate: float
     tokens: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at what is held out, after so many steps: `loss` as a step weighs it, and the share of choices right."""
+
+    step: int
+    loss: float
+    right: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +99,15 @@ def adapted(base: Base, settings: LoraSettings, *, onto: Path | None = None) -> 
     else:
         wanted = LoraConfig(
             r=settings.rank,
-            lora_alpha=settings.alpha,
+            lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft's own default is a float in other places
             lora_dropout=settings.dropout,
             use_rslora=settings.rank_stabilised,
             target_modules=list(settings.targets),
             task_type="CAUSAL_LM",
         )
-        model = get_peft_model(base.model, wanted)  # type: ignore[assignment] - with a task type it is a PeftModel
+        made = get_peft_model(base.model, wanted)
+        assert isinstance(made, PeftModel)  # with a task type it is one
+        model = made
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -115,12 +130,14 @@ class Training:
         say: Callable[[str], None],
     ) -> None:
         self._base, self._units, self._held = base, units, held
-        self._settings, self._folder, self._seed, self._say = settings, folder, seed, say
+        self._settings, self._folder, self._seed = settings, folder, seed
         self._accelerator = Accelerator(mixed_precision="bf16" if settings.bf16 else "no")
+        self._say = say if self._accelerator.is_main_process else _silent
         self._trainable = {name: part for name, part in model.named_parameters() if part.requires_grad}
         self._adapter = model
         if settings.gradient_checkpointing:
-            model.get_base_model().gradient_checkpointing_enable({"use_reentrant": False})
+            causal = cast(PreTrainedModel, model.get_base_model())
+            causal.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()
         optimiser = torch.optim.AdamW(
             list(self._trainable.values()), lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.95)
@@ -129,17 +146,26 @@ class Training:
         self._per_epoch = math.ceil(len(units) / settings.group)
         self.steps = settings.epochs * self._per_epoch
         self._tokens = 0
+        self._speed = 0.0  # seconds a step, of late
 
     def run(self) -> Trained:
         """Train to the end, from the newest checkpoint where there is one. Raises TrainingFailed."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        started = saved = time.monotonic()
+        # Where options are already told apart, gradients become denormal numbers, over which a CPU stumbles
+        torch.set_flush_denormal(True)
+        started = saved = told = time.monotonic()
         torch.manual_seed(self._seed)
-        place = self._taken_up()
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            place = self._taken_up()
+            if self._held and place.best is None:
+                place = self._looked(place)
             while place.step < self.steps and place.waited <= self._settings.patience:
-                self._log(self._step(place.step))
+                line = self._step(place.step)
+                self._log(STEPS, line)
                 place = replace(place, step=place.step + 1)
+                if time.monotonic() - told > SAY_EVERY:
+                    told = time.monotonic()
+                    self._progress(line)
                 if self._held and (place.step % self._settings.look_every == 0 or place.step == self.steps):
                     place = self._looked(place)
                 if time.monotonic() - saved > self._settings.save_every:
@@ -162,9 +188,9 @@ class Training:
         """The newest checkpoint's place, with everything put back to it; steps after it are done again."""
         newest = checkpoints.newest(self._folder / CHECKPOINTS)
         place = checkpoints.restore(newest, self._trainable, self._optimiser) if newest else Place()
-        path = self._folder / STEPS
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        path.write_text("".join(line + "\n" for line in lines[: place.step]), encoding="utf-8")
+        if self._accelerator.is_main_process:
+            _cut(self._folder / STEPS, lambda line: line["step"] < place.step)
+            _cut(self._folder / LOOKS, lambda line: newest is not None and line["step"] <= place.step)
         if newest:
             self._say(f"training goes on at step {place.step} of {self.steps}.")
         return place
@@ -256,6 +282,7 @@ class Training:
         self._model.eval()
         with torch.no_grad():
             figures = self._summed(self._held, backward=False)
+        self._log(LOOKS, Look(place.step, figures.value, figures.right))
         better = place.best is None or figures.value < place.best - self._settings.least_gain
         right = "" if figures.right is None else f", {figures.right:.1%} of the choices right"
         self._say(f"step {place.step} of {self.steps}: held-out loss {figures.value:.4f}{right}.")
@@ -269,10 +296,21 @@ class Training:
 
     # Files
 
-    def _log(self, line: StepLine) -> None:
+    def _log(self, name: str, line: StepLine | Look) -> None:
         if self._accelerator.is_main_process:
-            with (self._folder / STEPS).open("a", encoding="utf-8") as file:
+            with (self._folder / name).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(line)) + "\n")
+
+    def _progress(self, line: StepLine) -> None:
+        """A line for the terminal, from this process's own steps: how far, loss, tokens a second, time left."""
+        done, self._speed = line.step + 1, 0.8 * self._speed + 0.2 * line.seconds if self._speed else line.seconds
+        left = (self.steps - done) * self._speed
+        losses_ = [f"loss {one:.3f}" for one in (line.loss,) if one is not None]
+        losses_ += [f"choices {one:.3f}" for one in (line.choice_loss,) if one is not None]
+        self._say(
+            f"step {done} of {self.steps}: {', '.join(losses_)}, {line.tokens / line.seconds:.0f} tokens/s, "
+            f"about {math.ceil(left / 60)} min left."
+        )
 
     def _save(self, place: Place) -> None:
         self._accelerator.wait_for_everyone()
@@ -289,6 +327,17 @@ class Training:
             write_adapter(self._adapter, self._base, self._folder / ADAPTER)
 
 
+def _cut(path: Path, kept: Callable[[dict[str, int]], bool]) -> None:
+    """Leave of a log what was done before the place that training goes on from."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    path.write_text("".join(line + "\n" for line in lines if _whole(line) and kept(json.loads(line))), encoding="utf-8")
+
+
+def _whole(line: str) -> bool:
+    """A process that is killed may leave half a line."""
+    return line.startswith("{") and line.endswith("}")
+
+
 def write_adapter(model: PeftModel, base: Base, folder: Path) -> None:
     """Save the adapter with the SHA-256 of the base that it belongs to, as it was trained."""
     beside = folder.with_name(folder.name + ".new")
@@ -299,6 +348,10 @@ def write_adapter(model: PeftModel, base: Base, folder: Path) -> None:
     (beside / "README.md").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
+
+
+def _silent(text: str) -> None:
+    """Of several processes one speaks."""
 
 
 def _length(unit: Unit) -> int:
