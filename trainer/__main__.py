@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from index.errors import TebikiError
+from trainer.manifest import is_first_process
 from trainer.run_config import Run, load_run
 
 os.environ.setdefault("TQDM_DISABLE", "1")  # stages tell their own progress
+
+EXTRA = {"accelerate", "matplotlib", "peft", "torch", "transformers"}
 
 app = typer.Typer(
     name="tebiki train",
@@ -30,13 +33,21 @@ Ray = Annotated[
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """A line for the user; of several processes the first one speaks."""
+    if is_first_process():
+        print(text, file=sys.stderr, flush=True)
 
 
 def corpus(run: Run) -> None:
     from trainer.corpus import make_corpus
 
     make_corpus(run, say)
+
+
+def cpt(run: Run) -> None:
+    from trainer.cpt import make_cpt
+
+    make_cpt(run, say)
 
 
 def questions(run: Run, ray: str = "") -> None:
@@ -51,6 +62,12 @@ def trajectories(run: Run, ray: str = "") -> None:
     make_trajectories(run, say, ray=ray)
 
 
+def sft(run: Run) -> None:
+    from trainer.sft import make_sft
+
+    make_sft(run, say)
+
+
 def merge(run: Run) -> None:
     from trainer.merge import make_merge
 
@@ -63,13 +80,19 @@ def export(run: Run) -> None:
     make_export(run, say)
 
 
-STAGES: tuple[Callable[[Run], None], ...] = (corpus,)
+STAGES: tuple[Callable[[Run], None], ...] = (corpus, cpt, questions, trajectories, sft, merge, export)
 
 
 @app.command("corpus")
 def corpus_command(config: Config) -> None:
     """Text for continual pre-training, from a library; exam questions found in it stop the run."""
     corpus(load_run(config))
+
+
+@app.command("cpt")
+def cpt_command(config: Config) -> None:
+    """Continual pre-training: an adapter that has read the corpus."""
+    cpt(load_run(config))
 
 
 @app.command("questions")
@@ -82,6 +105,12 @@ def questions_command(config: Config, ray: Ray = "") -> None:
 def trajectories_command(config: Config, ray: Ray = "") -> None:
     """Tasks worked through with a teacher against the library, kept where they end right; public sets mixed in."""
     trajectories(load_run(config), ray)
+
+
+@app.command("sft")
+def sft_command(config: Config) -> None:
+    """Supervised fine-tuning on trajectories and practice questions, after cpt where there is one."""
+    sft(load_run(config))
 
 
 @app.command("merge")
@@ -120,6 +149,14 @@ def main() -> None:
         app()
     except TebikiError as error:
         say(f"tebiki train: {error}")
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        say(
+            f"tebiki train: {error.name} is not installed, which training needs: run pip install -r "
+            "packaging/locks/train.txt in Tebiki's environment."
+        )
         sys.exit(1)
 
 

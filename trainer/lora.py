@@ -173,7 +173,9 @@ class Training:
                     saved = time.monotonic()
             self._save(place)
             self._write_adapter()
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
             raise TrainingFailed(
                 f"Memory ran out at step {place.step}: lower micro_tokens, or set gradient_checkpointing = true."
             ) from error
@@ -348,6 +350,11 @@ def write_adapter(model: PeftModel, base: Base, folder: Path) -> None:
     (beside / "README.md").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Of a GPU there is an exception of its own, of a CPU only words."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _silent(text: str) -> None:

@@ -40,6 +40,11 @@ def is_current(folder: Path, inputs: dict[str, Any]) -> bool:
     return bool(written.get("inputs") == inputs)
 
 
+def is_first_process() -> bool:
+    """Whether this is the one process, or the first of those of `accelerate launch`: the one that writes and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def write_manifest(folder: Path, stage: str, inputs: dict[str, Any], figures: dict[str, Any]) -> None:
     """Write the manifest whole: beside, synced, then moved into place."""
     manifest = {

@@ -1,0 +1,257 @@
+"""The training loop as a user runs it: killed and taken up again, in parts, in two processes, and with bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from agent.errors import AdapterUnusable
+from tests.conftest import ROOT, Ended
+from tests.trainer.tiny_models import Tiny, set_config
+from trainer import losses as losses_module
+from trainer.bases import Base, load_base
+from trainer.checkpoints import newest
+from trainer.fitting import FitFigures, fit
+from trainer.lora import CHECKPOINTS, TrainingFailed
+from trainer.losses import Likelihood, batch
+from trainer.rendering import packed
+from trainer.run_config import LoraSettings, TrainingSettings
+from trainer.samples import Text
+
+SENTENCES = [
+    f"Unit {number} of the queue is {state}, and its {part} is written to file {number * 7 % 31} by the service."
+    for number, state in enumerate(("held", "waiting", "running", "ended", "skipped") * 8)
+    for part in ("log", "state")
+]
+SETTINGS = {"rate": 1e-2, "epochs": 2, "group": 4, "micro_tokens": 64, "look_every": 4, "save_every": 0.0}
+CONFIG = """
+name = "tiny"
+base = "{base}"
+out = "out"
+library = "library"
+seed = 3
+
+[cpt]
+length = 32
+held = 0.1
+
+[cpt.lora]
+rank = 4
+dropout = 0.1
+
+[cpt.training]
+{training}
+"""
+
+
+@pytest.fixture
+def new_run(tmp_path: Path, tiny_llama: Tiny) -> Callable[..., Path]:
+    """A run's file in a folder of its own, with a corpus as the stage before leaves it."""
+
+    def new(name: str, **training: Any) -> Path:
+        folder = tmp_path / name
+        (folder / "out" / "corpus").mkdir(parents=True)
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in SENTENCES)
+        (folder / "out" / "corpus" / "documents.jsonl").write_text(rows, encoding="utf-8")
+        keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in (SETTINGS | training).items())
+        path = folder / "run.toml"
+        path.write_text(CONFIG.format(base=tiny_llama.base, training=keys), encoding="utf-8")
+        return path
+
+    return new
+
+
+def command(run: Path, *before: str) -> list[str]:
+    return [sys.executable, "-m", *(before or ()), *(("-m",) if before else ()), "trainer", "cpt", str(run)]
+
+
+def trained(run: Path, *before: str) -> Ended:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command(run, *before), capture_output=True, text=True, cwd=ROOT, timeout=240, check=False, env=environment
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def steps(run: Path) -> list[dict[str, Any]]:
+    path = run.parent / "out" / "cpt" / "steps.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def alike(one: list[dict[str, Any]], other: list[dict[str, Any]], *, within: float = 1e-5) -> None:
+    assert len(one) == len(other) > 0
+    for mine, its in zip(one, other, strict=True):
+        assert (mine["step"], mine["tokens"]) == (its["step"], its["tokens"])
+        assert mine["loss"] == pytest.approx(its["loss"], abs=within)
+        assert mine["gradient_norm"] == pytest.approx(its["gradient_norm"], abs=within, rel=within)
+
+
+def test_a_killed_run_ends_where_the_unbroken_one_does(new_run: Callable[..., Path]) -> None:
+    """Dropout and the order of the data included; killed in the middle of an epoch."""
+    whole, broken = new_run("whole"), new_run("broken")
+    assert trained(whole).status == 0, trained(whole).err
+    process = subprocess.Popen(
+        command(broken), cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    checkpoints = broken.parent / "out" / "cpt" / CHECKPOINTS
+    deadline = time.monotonic() + 120
+    while newest(checkpoints) is None or len(steps(broken)) < 3:
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = len(steps(broken))
+    assert before < len(steps(whole))
+    ended = trained(broken)
+    assert ended.status == 0, ended.err
+    assert "goes on at step" in ended.err
+    alike(steps(whole), steps(broken))
+
+
+def test_what_is_current_is_not_made_again_and_what_changed_is(new_run: Callable[..., Path]) -> None:
+    run = new_run("again", epochs=1)
+    assert trained(run).status == 0
+    assert "is current" in trained(run).err
+    run.write_text(run.read_text(encoding="utf-8").replace("rate = 0.01", "rate = 0.02"), encoding="utf-8")
+    changed = trained(run)
+    assert "begins anew" in changed.err
+    manifest = json.loads((run.parent / "out" / "cpt" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["inputs"]["settings"]["training"]["rate"] == 0.02
+    assert manifest["figures"]["loss_best"] < manifest["figures"]["loss_before"]
+
+
+def test_two_processes_train_as_one_does(new_run: Callable[..., Path]) -> None:
+    """Under `accelerate launch` on this machine's CPU (DDP, gloo); without dropout, which each process draws itself."""
+    one, two = new_run("one", epochs=1), new_run("two", epochs=1)
+    for run in (one, two):
+        run.write_text(run.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.0"), encoding="utf-8")
+    assert trained(one).status == 0
+    launched = trained(two, "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+                       "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    assert launched.status == 0, launched.err[-3000:]
+    alike(steps(one), steps(two), within=1e-4)
+
+
+# In one process
+
+
+@pytest.fixture
+def base(tiny_llama: Tiny) -> Base:
+    return load_base(tiny_llama.base)
+
+
+def units_of(base: Base, length: int = 32) -> list[Text]:
+    documents = [base.tokenizer(text, add_special_tokens=False)["input_ids"] for text in SENTENCES]
+    return [Text(row) for row in packed(documents, length, separator=base.stop)]
+
+
+def fitted(folder: Path, base: Base, *, onto: Path | None = None, **settings: Any) -> FitFigures:
+    units = units_of(base)
+    return fit(
+        folder, base, units[4:], units[:4], LoraSettings(rank=4), TrainingSettings(**(SETTINGS | settings)),
+        onto=onto, inputs={"settings": {key: str(value) for key, value in settings.items()}}, seed=5, say=print,
+    )  # fmt: skip
+
+
+def logged(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "steps.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_eight_parts_of_one_are_one_part_of_eight(tmp_path: Path, tiny_llama: Tiny) -> None:
+    for name, micro in (("parts", 16), ("whole", 4096)):
+        fitted(tmp_path / name, load_base(tiny_llama.base), group=8, micro_tokens=micro, epochs=1)
+    alike(logged(tmp_path / "parts"), logged(tmp_path / "whole"))
+
+
+def test_gradient_checkpointing_changes_no_loss(tmp_path: Path, tiny_llama: Tiny) -> None:
+    for name in ("plain", "checkpointed"):
+        kept = name == "checkpointed"
+        fitted(tmp_path / name, load_base(tiny_llama.base), gradient_checkpointing=kept, epochs=1)
+    alike(logged(tmp_path / "plain"), logged(tmp_path / "checkpointed"))
+
+
+def test_it_stops_when_what_is_held_out_gets_no_better_and_keeps_the_best(tmp_path: Path, base: Base) -> None:
+    figures = fitted(tmp_path / "stop", base, rate=0.5, epochs=40, look_every=1, patience=2, clip=100.0)
+    assert figures.stopped_early
+    assert figures.loss_best is not None
+    assert figures.loss_before is not None
+    assert figures.loss_best <= figures.loss_before
+
+
+def test_packed_documents_do_not_see_each_other(base: Base) -> None:
+    """Each document scores in its row as it does alone."""
+    documents = [base.tokenizer(text, add_special_tokens=False)["input_ids"] for text in SENTENCES[:3]]
+    together = packed(documents, 512, separator=base.stop)
+    alone = [row for document in documents for row in packed([document], 512, separator=base.stop)]
+    likelihood = Likelihood(base.model)
+
+    def scored(rows: list[Text]) -> float:
+        with torch.no_grad():
+            made = batch(rows, pad=base.stop, device=torch.device("cpu"), dtype=torch.float32)
+            return float(likelihood(made).sum())
+
+    assert len(together) == 1
+    assert scored([Text(together[0])]) == pytest.approx(scored([Text(row) for row in alone]), abs=1e-2, rel=1e-5)
+
+
+def test_logits_in_pieces_are_logits_at_once(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = batch(units_of(base)[:3], pad=base.stop, device=torch.device("cpu"), dtype=torch.float32)
+    with torch.no_grad():
+        at_once = Likelihood(base.model)(rows)
+        monkeypatch.setattr(losses_module, "LOGITS", 5 * base.model.config.vocab_size)
+        in_pieces = Likelihood(base.model)(rows)
+    assert in_pieces.tolist() == pytest.approx(at_once.tolist(), rel=1e-6)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_where(tmp_path: Path, base: Base) -> None:
+    with torch.no_grad():
+        next(iter(base.model.parameters()))[100:] = float("nan")
+    with pytest.raises(TrainingFailed, match=r"not a number at step 0 .*lower the learning rate"):
+        fitted(tmp_path / "nan", base)
+
+
+def test_an_adapter_of_another_base_is_not_gone_on_with(tmp_path: Path, base: Base, tiny_llama: Tiny) -> None:
+    set_config(tiny_llama.adapter, base_sha256="0" * 64)
+    try:
+        with pytest.raises(AdapterUnusable, match="made for another base model"):
+            fitted(tmp_path / "other", base, onto=tiny_llama.adapter)
+    finally:
+        set_config(tiny_llama.adapter, base_sha256=base.sha256)
+
+
+def test_memory_that_runs_out_is_told_with_what_to_lower(
+    tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError(
+            "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried to allocate"
+        )
+
+    monkeypatch.setattr(Likelihood, "forward", full)
+    with pytest.raises(TrainingFailed, match="lower micro_tokens"):
+        fitted(tmp_path / "memory", base)
+
+
+def test_a_base_or_corpus_that_is_missing_is_named(new_run: Callable[..., Path]) -> None:
+    run = new_run("missing")
+    (run.parent / "out" / "corpus" / "documents.jsonl").unlink()
+    assert "run the stage corpus first" in trained(run).reason
+    run = new_run("nobase")
+    run.write_text(
+        "\n".join("base = 'nowhere'" if line.startswith("base") else line for line in run.read_text().splitlines()),
+        encoding="utf-8",
+    )
+    ended = trained(run)
+    assert ended.status == 1
+    assert "nowhere" in ended.reason

@@ -1,0 +1,176 @@
+"""The stage of supervised fine-tuning: trajectories and practice questions in, the adapter out (`sft/adapter`).
+
+Conversations are learnt where the assistant speaks, choice questions by the verdict on each option before what the
+search brings (trainer.choices). What is held out for early stopping is drawn by the question that it came from, so
+that no other wording of a held-out question is trained on. Nothing of an exam's questions may stand in any of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agent.bank import load_bank
+from index.errors import TebikiError
+from trainer.contamination import leaks
+from trainer.corpus import QuestionsLeaked
+from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
+from trainer.opening import library_hash, opened_library
+from trainer.question_records import Practice, load_practice
+from trainer.run_config import Run, base_path
+from trainer.trajectories import NAME as TRAJECTORIES
+from trainer.trajectories import Trajectory, read
+
+if TYPE_CHECKING:
+    from trainer.bases import Base
+    from trainer.fitting import FitFigures
+    from trainer.samples import Unit
+
+QUESTIONS = "questions.jsonl"
+Drawn = TypeVar("Drawn", Trajectory, Practice)
+
+
+class NothingToLearn(TebikiError):
+    """The stages before made nothing of the kinds that the run wants; says which to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A unit, and the question that it came from in whatever wording."""
+
+    source: str
+    unit: Unit
+
+
+def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
+    """Run the stage; None when what is there is current. Raises NothingToLearn, QuestionsLeaked, BaseMissing,
+    AdapterUnusable, TrainingFailed."""
+    from trainer.bases import load_base
+    from trainer.fitting import fit, precision
+    from trainer.merge import weights_of
+
+    folder = run.out / "sft"
+    talks, asked = _talks(run), _asked(run)
+    if not talks and not asked:
+        raise NothingToLearn(
+            f"There is nothing of the kinds {', '.join(run.sft.kinds)} in {run.out}: run the stages questions and "
+            "trajectories first, or name other kinds in sft.kinds."
+        )
+    stop_on_leaks(run, talks, asked)
+    onto = run.out / "cpt" / "adapter" if run.sft.after_cpt and (run.out / "cpt" / "adapter").is_dir() else None
+    base_file = weights_of(base_path(run))
+    inputs = {
+        "base": file_hash(base_file) if base_file.is_file() else "",
+        "cpt": file_hash(onto / "adapter_model.safetensors") if onto else "",
+        "library": _library(run) if asked else "",
+        "data": {path.parent.name: file_hash(path) for path in _files(run) if path.is_file()},
+        "settings": run.sft.model_dump(mode="json"),
+        "seed": run.seed,
+    }
+    if is_current(folder, inputs):
+        say(f"sft: {folder} is current.")
+        return None
+    base = load_base(base_path(run), dtype=precision(run.sft.training))
+    lessons = [*_conversations(run, base, talks, say), *_choices(run, base, asked, say)]
+    units, held = split(lessons, run.sft.held, run.seed)
+    say(f"sft: {len(units)} units to learn, {len(held)} held out{', after cpt' if onto else ''}.")
+    figures = fit(
+        folder, base, units, held, run.sft.lora, run.sft.training, onto=onto, inputs=inputs, seed=run.seed,
+        say=lambda text: say(f"sft: {text}"),
+    )  # fmt: skip
+    if is_first_process():
+        write_manifest(folder, "sft", inputs, asdict(figures) | {"kinds": _counted(talks, asked)})
+    say(f"sft: {figures.steps} steps, {figures.tokens_per_second:.0f} tokens/s, adapter in {folder / 'adapter'}.")
+    return figures
+
+
+def _files(run: Run) -> tuple[Path, Path]:
+    return run.out / "trajectories" / TRAJECTORIES, run.out / "questions" / QUESTIONS
+
+
+def _talks(run: Run) -> list[Trajectory]:
+    """The conversations of the kinds that are wanted, at most so many of each, drawn by the seed."""
+    path, _ = _files(run)
+    found = [one for one in read(path) if one.kind in run.sft.kinds] if path.is_file() else []
+    chosen = []
+    for kind in dict.fromkeys(one.kind for one in found):
+        chosen += _drawn([one for one in found if one.kind == kind], run.sft.most.get(kind), run.seed)
+    return chosen
+
+
+def _asked(run: Run) -> list[Practice]:
+    _, path = _files(run)
+    found = load_practice(path) if "choice" in run.sft.kinds and path.is_file() else []
+    return _drawn(found, run.sft.most.get("choice"), run.seed)
+
+
+def _drawn(rows: list[Drawn], most: int | None, seed: int) -> list[Drawn]:
+    return rows if most is None or most >= len(rows) else random.Random(seed).sample(rows, most)
+
+
+def stop_on_leaks(run: Run, talks: Sequence[Trajectory], asked: Sequence[Practice]) -> None:
+    """Raises QuestionsLeaked where an exam question's wording stands in what is to be learnt. Questions of a bank that
+    may be studied are none."""
+    exam = [one for bank in run.banks for one in load_bank(bank) if one.split != "study"]
+    texts = [(one.id, "\n".join(text for _, text in one.messages)) for one in talks]
+    texts += [(one.question.id, "\n".join((one.question.question, *one.question.options))) for one in asked]
+    found = list(leaks(texts, exam, run.corpus.shared_words, run.corpus.shared_characters))
+    if found:
+        first = found[0]
+        raise QuestionsLeaked(
+            f"{len(found)} exam questions share wording with what is to be learnt, first {first.question} with "
+            f"{first.text} ('{first.shared}'): take it out of the tasks or the practice questions."
+        )
+
+
+def _library(run: Run) -> str:
+    with opened_library(run) as library:
+        return library_hash(library)
+
+
+def _conversations(run: Run, base: Base, talks: Sequence[Trajectory], say: Callable[[str], None]) -> list[Lesson]:
+    from trainer.rendering import conversation
+    from trainer.samples import Text
+
+    lessons = []
+    for one in talks:
+        row = conversation(base, one.messages, longest=run.sft.training.longest)
+        if row is not None:
+            lessons.append(Lesson(one.source or one.id, Text(row)))
+    if len(lessons) < len(talks):
+        say(f"sft: {len(talks) - len(lessons)} conversations of over {run.sft.training.longest} tokens are left out.")
+    return lessons
+
+
+def _choices(run: Run, base: Base, asked: Sequence[Practice], say: Callable[[str], None]) -> list[Lesson]:
+    from trainer.choices import choice_units
+
+    if not asked:
+        return []
+    facts = {one.question.id: " ".join(one.facts) or one.question.id for one in asked}
+    with opened_library(run) as library:
+        made = choice_units(base, library, asked, run.seed)
+    if len(made) < len(asked):
+        say(f"sft: {len(asked) - len(made)} questions are left out, for which the library brings nothing that decides.")
+    longest = run.sft.training.longest
+    return [Lesson(facts[one.question], one.unit) for one in made if len(one.unit.row.ids) <= longest]
+
+
+def split(lessons: Sequence[Lesson], share: float, seed: int) -> tuple[list[Unit], list[Unit]]:
+    """What is learnt and what is held out: about `share`, and all of one source on one side. Which, is decided by the
+    source's own hash, so that more lessons move none from one side to the other."""
+    units: list[Unit] = []
+    held: list[Unit] = []
+    for one in lessons:
+        digest = hashlib.sha256(f"{seed}:{one.source}".encode()).digest()
+        (held if int.from_bytes(digest[:4], "big") < share * 2**32 else units).append(one.unit)
+    return units, held
+
+
+def _counted(talks: Sequence[Trajectory], asked: Sequence[Practice]) -> dict[str, Any]:
+    kinds = {kind: sum(one.kind == kind for one in talks) for kind in sorted({one.kind for one in talks})}
+    return kinds | ({"choice": len(asked)} if asked else {})
