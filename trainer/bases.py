@@ -31,6 +31,9 @@ warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprec
 # The key by which an adapter knows its base is ours
 warnings.filterwarnings("ignore", message="Unexpected keyword arguments \\['base_sha256'\\]", category=UserWarning)
 
+# A GGUF's folder holds no configuration of peft's kind to compare the vocabulary with
+warnings.filterwarnings("ignore", message="Could not find a config file", category=UserWarning)
+
 log = logging.getLogger(__name__)
 WEIGHTS = "model.safetensors"
 

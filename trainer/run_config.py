@@ -24,6 +24,7 @@ Every section may be left out, and every key has the default that stands below.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -252,7 +253,7 @@ def _rooted(settings: Settings, base: Path) -> Settings:
 def _absolute(value: object, base: Path) -> object:
     match value:
         case Path():
-            return base / value.expanduser()
+            return Path(os.path.normpath(base / value.expanduser()))
         case BaseModel():
             return _rooted(value, base)
         case tuple():

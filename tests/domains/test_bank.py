@@ -95,3 +95,11 @@ def test_every_fact_named_is_known() -> None:
     for question in bank("en") + bank("ja"):
         assert question["facts"], question["id"]
         assert set(question["facts"]) <= known, question["id"]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_exam_question_stands_in_the_primer_word_for_word(language: str) -> None:
+    """The primer is trained on: what `tebiki train corpus` would stop at."""
+    exam = [one for one in load_bank(JP1 / "bank" / f"{language}.jsonl") if one.split == "exam"]
+    pages = [(page.name, page.read_text(encoding="utf-8")) for page in (JP1 / "primer" / language).glob("*.md")]
+    assert list(leaks(pages, exam, 13, 30)) == []
