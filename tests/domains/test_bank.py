@@ -12,6 +12,7 @@ import pytest
 
 from agent.bank import load_bank, split_of
 from benchmarks.bank_tricks import TRICKS, near_duplicates, solved
+from trainer.contamination import leaks
 
 ROOT = Path(__file__).resolve().parents[2]
 JP1 = ROOT / "domains" / "jp1"
