@@ -103,6 +103,8 @@ class Engine:
         self._stamp: _Stamp | None = None
         self._retired = False
         self._waiting = 0
+        self.tokens_read = 0
+        """Tokens of prompts and continuations that were read, not found in the cache, since it was made."""
         self._waiting_lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -299,6 +301,7 @@ class Engine:
             done = self._ask(request, protocol.Done, Callbacks(on_reading, on_text, cancelled))
         except _Waived:
             return Generation("", 0, 0, 0, True, None, time.monotonic() - began, "cancelled")
+        self.tokens_read += done.prompt_tokens - done.reused_tokens
         log.info(
             "generated %d tokens in %.2f s (%s); %d of %d prompt tokens reused",
             done.generated_tokens, done.seconds, done.finish, done.reused_tokens, done.prompt_tokens,
@@ -326,6 +329,7 @@ class Engine:
             scored = self._ask(request, protocol.Scored, Callbacks(cancelled=cancelled))
         except _Waived:
             return []
+        self.tokens_read += scored.prompt_tokens - scored.reused_tokens + sum(scored.tokens)
         log.info(
             "scored %d continuations in %.2f s; %d of %d prompt tokens reused",
             len(scored.logprobs), scored.seconds, scored.reused_tokens, scored.prompt_tokens,

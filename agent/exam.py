@@ -133,6 +133,8 @@ class _Candidate:
 
     def _remembered(self, question: Question) -> Floats:
         """What the question adds to the options by themselves."""
+        if self._tuned:
+            return judged(self._engine, (), question)
         options = [prompts.exam_option(option) for option in question.options]
         asked, alone = (
             _per_token(self._engine.score(prompts.exam(text), options)) for text in (question.question, "?")
@@ -199,9 +201,13 @@ class _Judging:
 
 def judged(engine: Engine, evidence: Sequence[Evidence], question: Question) -> Floats:
     """Log-odds of each option being right, as a tuned model sees it, less their mean."""
-    prompt = prompts.exam_judgement(evidence, question.question)
+    return judged_after(engine, prompts.exam_judgement(evidence, question.question), question.options)
+
+
+def judged_after(engine: Engine, prompt: str, options: Sequence[str]) -> Floats:
+    """The same after a prompt of one's own, which ends where an option goes on."""
     odds = []
-    for option in question.options:
+    for option in options:
         yes, no = engine.score(f"{prompt}{prompts.exam_option(option)}{prompts.JUDGE}", [prompts.RIGHT, prompts.WRONG])
         odds.append(yes.logprob - no.logprob)
     return np.asarray(np.array(odds) - np.mean(odds))

@@ -80,6 +80,12 @@ def export(run: Run) -> None:
     make_export(run, say)
 
 
+def study(run: Run) -> None:
+    from trainer.study import make_study
+
+    make_study(run, say)
+
+
 STAGES: tuple[Callable[[Run], None], ...] = (corpus, cpt, questions, trajectories, sft, merge, export)
 
 
@@ -136,12 +142,20 @@ def export_command(
         score_forms(run, score, say, limit=limit)
 
 
+@app.command("study")
+def study_command(config: Config) -> None:
+    """Every variant sits the packs' exam questions in every mode; a report and a chart."""
+    study(load_run(config))
+
+
 @app.command("run")
 def run_command(config: Config) -> None:
     """Every stage in order; what is current is not made again."""
     run = load_run(config)
     for stage in STAGES:
         stage(run)
+    if run.study.variants:
+        study(run)
 
 
 def main() -> None:

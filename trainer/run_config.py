@@ -181,18 +181,36 @@ class ExportSettings(BaseModel):
     )
 
 
-class StudySettings(BaseModel):
-    """What is compared: `variants` name adapters' folders or GGUF files ("base" is the base itself)."""
+class Variant(BaseModel):
+    """A model that is compared: a base as it is, or with an adapter. `tuned` says that it learnt the app's format (sft,
+    not cpt alone), and so how it answers an exam; `beside` names the variant that it is tested against."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    variants: dict[str, Path] = Field(default_factory=dict)
-    packs: tuple[Path, ...] = Field(default=(), description="Domain packs whose banks' exam split is sat.")
-    modes: tuple[Literal["letters", "closed", "rag", "rag+extractor", "agent"], ...] = (
-        "letters", "closed", "rag", "rag+extractor", "agent",
-    )  # fmt: skip
+    name: str = Field(pattern=r"^[^/|\\]+$")
+    base: str = Field(default="", description="As the run's, which it is if empty.")
+    adapter: Path | None = None
+    tuned: bool = True
+    beside: str = ""
     languages: tuple[Language, ...] = ("en", "ja")
-    report: Path = Path("docs/study.md")
+
+
+StudyMode = Literal["letters", "closed", "rag", "rag+extractor", "agent", "oracle"]
+
+
+class StudySettings(BaseModel):
+    """What is compared, on which packs' exam questions, and where the report goes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variants: tuple[Variant, ...] = ()
+    packs: tuple[Path, ...] = Field(default=(), description="Domain packs whose banks' exam split is sat.")
+    libraries: dict[str, Path] = Field(
+        default_factory=dict, description="Library of a pack and language (jp1-en); made from its primer if absent."
+    )
+    modes: tuple[StudyMode, ...] = ("letters", "closed", "rag", "rag+extractor", "agent", "oracle")
+    most_questions: int = Field(default=0, ge=0, description="Of a bank, drawn by the seed, for a trial; 0: all.")
+    report: Path = Path("study.md")
 
 
 class Run(BaseModel):

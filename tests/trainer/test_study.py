@@ -1,0 +1,257 @@
+"""The study: how a way of answering is recorded and gone on with, what the report makes of it, and its statistics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agent.engine import Engine
+from agent.records import Question
+from index.records import Language
+from tests.trainer.test_corpus import train
+from trainer.run_config import StudyMode, Variant
+from trainer.sittings import Candidate, Sat, read, sit
+from trainer.study_chart import draw
+from trainer.study_report import BEGIN, END, Sheet, by_hand, chosen_by_language, mcnemar, report
+
+BANK = [
+    {
+        "id": f"q-{number}", "lang": "en", "level": level, "product": "Queue", "split": "exam", "question": question,
+        "options": options, "answer": answer, "explanation": why, "source": {"manual": "Queue", "section": "ports"},
+    }
+    for number, (level, question, options, answer, why) in enumerate([
+        ("engineer", "Which port does the viewer use to reach the manager?",
+         ["20241/tcp", "20244/tcp", "20098/tcp", "22/tcp"], 1, "The viewer reaches the manager on 20244/tcp."),
+        ("consultant", "Which service forwards events to another host?",
+         ["qmanager", "qmonitor", "qevent", "qagent"], 2, "Events are forwarded by qevent."),
+    ])
+]  # fmt: skip
+PORTS = """---
+title: Ports
+manual: Queue
+product: Queue
+version: 1
+language: en
+---
+# Ports of the manager
+
+| Port | Service name | Use |
+| --- | --- | --- |
+| 20241/tcp | qmanager | Agents register jobs. |
+| 20244/tcp | qmonitor | The viewer reaches the manager. |
+| 20098/tcp | qevent | Events are forwarded to another host. |
+"""
+
+
+def sat(number: int, right: bool, **changes: Any) -> Sat:
+    made = Sat(f"q-{number}", "engineer", 0, 0 if right else 1, float(right), 1, 100, 0.5, found=True, shown=True)
+    return replace(made, **changes)
+
+
+def sheet(name: str, rights: Sequence[bool], mode: str = "agent", bank: str = "queue-en") -> Sheet:
+    rows = tuple(sat(number, right) for number, right in enumerate(rights))
+    return Sheet(name, bank, cast(Language, bank[-2:]), cast(StudyMode, mode), rows)
+
+
+# Statistics
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p"),
+    [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125), (10, 2, 0.03857421875), (3, 3, 1.0)],
+)
+def test_mcnemar_is_the_binomial_test_of_what_differs(gained: int, lost: int, p: float) -> None:
+    """Values of scipy.stats.binomtest(gained, gained + lost, 0.5)."""
+    mine = [True] * gained + [False] * lost + [True, False]
+    its = [False] * gained + [True] * lost + [True, False]
+    assert mcnemar(sheet("a", mine).sat, sheet("b", its).sat) == (gained, lost, pytest.approx(p))
+
+
+def test_only_questions_that_both_sat_are_compared() -> None:
+    assert mcnemar(sheet("a", [True, True, True]).sat, sheet("b", [False, True]).sat)[:2] == (1, 0)
+
+
+BASE, TUNED = Variant(name="base"), Variant(name="tuned", beside="base")
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "default"), [(6, 0, "tuned"), (5, 0, "base"), (0, 6, "base"), (9, 8, "base")]
+)
+def test_a_tuned_model_is_the_default_only_if_it_is_better_beyond_chance(gained: int, lost: int, default: str) -> None:
+    mine, its = [True] * gained + [False] * lost, [False] * gained + [True] * lost
+    chosen = chosen_by_language([BASE, TUNED], [sheet("base", its), sheet("tuned", mine)], lambda lang: f"queue-{lang}")
+    assert {lang: name for lang, (name, _) in chosen.items()} == {"en": default}
+    assert f"{gained} gained, {lost} lost" in chosen["en"][1]
+
+
+# The report
+
+
+def made(sheets: Sequence[Sheet], kept: str = "") -> str:
+    return report([BASE, TUNED], sheets, command="train study", chart="study.svg", kept=kept, chosen={})
+
+
+def test_the_report_tells_what_the_sittings_hold() -> None:
+    half = sheet("base", [True, False, True, False])
+    lost = replace(half, variant="tuned", sat=(
+        sat(0, False, found=False, shown=False), sat(1, False, shown=False), sat(2, False), sat(3, True),
+    ))  # fmt: skip
+    text = made([half, lost])
+    assert "| base | **0.500** (0.15-0.85) |" in text
+    assert "| tuned | base, agent, own scoring | -25.0 | 1 | 2 | 1 |" in text
+    assert "| tuned | 3 | 1 | 1 | 1 |" in text
+    assert "| base | agent | 1.00 | 0.00 | 100 | 0.50 |" in text
+
+
+def test_letters_are_told_over_all_rotations() -> None:
+    turns = [t for t in product([True, False], repeat=4) if sum(t) == 2][::5]
+    rows = tuple(replace(sat(n, True), right=0.5, rotations=turn) for n, turn in enumerate(turns))
+    text = made([Sheet("base", "queue-en", "en", "letters", rows)])
+    assert "**0.500**" in text
+    assert "rotations 0.000 to 1.000" in text
+
+
+def test_what_was_written_by_hand_stays() -> None:
+    text = made([sheet("base", [True])], kept="What did not help: letters.")
+    assert by_hand(text) == "What did not help: letters."
+    assert text.index(BEGIN) < text.index("What did not help") < text.index(END)
+    assert by_hand("no report yet") == ""
+
+
+def test_the_chart_is_the_same_each_time(tmp_path: Path) -> None:
+    sheets = [sheet("base", [True, False]), sheet("tuned", [True, True]), sheet("base", [False, False], "closed")]
+    for name in ("one", "two"):
+        draw(sheets, tmp_path / f"{name}.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert (
+        "tuned" in (tmp_path / "one.svg").read_text(encoding="utf-8") or b"<path" in (tmp_path / "one.svg").read_bytes()
+    )
+
+
+# Sittings
+
+
+def test_a_sitting_that_was_cut_off_goes_on_and_a_changed_one_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(self: Candidate, question: Question) -> Sat:
+        asked.append(question.id)
+        return sat(int(question.id[2:]), True)
+
+    monkeypatch.setattr(Candidate, "answer", answer)
+    monkeypatch.setattr(Candidate, "__init__", lambda *_, **__: None)
+    questions = [Question(f"q-{number}", "en", "engineer", "?", ("a", "b", "c", "d"), 0) for number in range(3)]
+    path = tmp_path / "sittings" / "agent.jsonl"
+    nothing: Any = None
+
+    def sitting(key: str, most: int) -> list[Sat]:
+        asked.clear()
+        return sit(path, {"model": key}, questions[:most], nothing, nothing, "agent", print, tuned=False)
+
+    sitting("one", 2)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"id": "q-2", "lev')  # killed while it wrote
+    assert [one.id for one in sitting("one", 3)] == ["q-0", "q-1", "q-2"]
+    assert asked == ["q-2"]
+    assert len(read(path, {"model": "one"})) == 3
+    assert len(sitting("two", 3)) == len(asked) == 3
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pack") / "queue"
+    (folder / "primer" / "en").mkdir(parents=True)
+    (folder / "bank").mkdir()
+    (folder / "primer" / "en" / "ports.md").write_text(PORTS, encoding="utf-8")
+    (folder / "bank" / "en.jsonl").write_text("".join(json.dumps(row) + "\n" for row in BANK), encoding="utf-8")
+    (folder / "pack.toml").write_text(
+        'id = "queue"\nname = { en = "Queue", ja = "Queue" }\nproduct = "Queue"\nprimers = ["primer/en"]\n'
+        'banks = ["bank/en.jsonl"]\n',
+        encoding="utf-8",
+    )
+    return folder
+
+
+CONFIG = """
+name = "trial"
+out = "out"
+library = "nowhere"
+
+[study]
+packs = ["{pack}"]
+modes = {modes}
+languages = ["en"]
+
+[[study.variants]]
+name = "base"
+{more}
+"""
+
+
+def test_every_mode_is_sat_by_a_real_model_and_told(pack: Path, tmp_path: Path) -> None:
+    modes = ["letters", "closed", "rag", "rag+extractor", "agent", "oracle"]
+    run = tmp_path / "run.toml"
+    text = CONFIG.format(pack=pack, modes=json.dumps(modes), more="").replace('languages = ["en"]\n', "")
+    run.write_text(text, encoding="utf-8")
+    ended = train("study", run)
+    assert ended.status == 0, ended.err
+    told = (tmp_path / "study.md").read_text(encoding="utf-8")
+    assert "## queue-en, 2 questions" in told
+    assert (tmp_path / "study.svg").read_text(encoding="utf-8").startswith("<?xml")
+    rows = {
+        mode: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+        for mode in modes
+        for path in [tmp_path / "out" / "study" / "sittings" / "queue-en" / "base" / f"{mode}.jsonl"]
+    }
+    assert all(len(sat) == 2 for sat in rows.values())
+    assert all(one["searches"] == 0 for mode in ("closed", "oracle") for one in rows[mode])
+    assert all(one["found"] and one["shown"] and one["tokens"] > 0 for one in rows["agent"])
+    assert all(len(one["rotations"]) == 4 for one in rows["letters"])
+    assert rows["agent"][0]["chosen"] == 1  # the row of the viewer decides, and words alone tell it
+    again = train("study", run)
+    assert again.status == 0
+    assert (tmp_path / "study.md").read_text(encoding="utf-8") == told
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('adapter = "missing"', "There is no adapter in"),
+        ('beside = "nobody"', "names no nobody"),
+        ('colour = "red"', "colour"),
+    ],
+)
+def test_what_can_t_be_compared_is_named(pack: Path, tmp_path: Path, more: str, says: str) -> None:
+    run = tmp_path / "run.toml"
+    text = CONFIG.format(pack=pack, modes='["closed"]', more=more).replace('languages = ["en"]\n', "")
+    run.write_text(text, encoding="utf-8")
+    ended = train("study", run)
+    assert ended.status == 1
+    assert says in ended.reason
+
+
+def test_the_order_of_options_does_not_matter_to_our_own_scoring(pack: Path, tmp_path: Path) -> None:
+    """The option's text that is chosen is the same in all four rotations."""
+    from agent.bank import load_bank
+    from agent.models import resolve_model
+    from index.importing import import_manuals
+    from index.library import Library
+
+    import_manuals(tmp_path / "lib", [pack / "primer" / "en"], progress=lambda _: None, cancelled=lambda: False)
+    with Engine(resolve_model("starter")) as engine, Library.open(tmp_path / "lib") as library:
+        candidate = Candidate(engine, library, "agent", tuned=True)
+        (question, _) = load_bank(pack / "bank" / "en.jsonl")
+        chosen = set()
+        for turn in range(4):
+            options = question.options[turn:] + question.options[:turn]
+            turned = replace(question, options=cast(Any, options), answer=options.index(question.options[1]))
+            chosen.add(options[candidate.answer(turned).chosen])
+    assert len(chosen) == 1

@@ -1,0 +1,156 @@
+"""The study: every variant sits every pack's exam questions in every mode, and a report says what came of it.
+
+Comes in: variants (a base, adapters), domain packs. Goes out: `study/sittings/`, question by question and gone on with
+after a kill, and the report with its chart beside it. A further product is a further pack, a further method a further
+variant: neither needs code. Only the `exam` split is asked, which no stage trains on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from agent.bank import load_bank
+from agent.engine import Engine
+from agent.errors import AdapterUnusable
+from agent.merging import ADAPTER, merge, read_adapter
+from agent.models import PROMPT_FORMAT_KEY, resolve_model
+from agent.prompts import FORMAT
+from agent.records import Question
+from index.errors import TebikiError
+from index.glossary import load_glossary
+from index.importing import import_manuals
+from index.library import Library
+from index.packs import Pack, load_pack
+from index.records import Language
+from trainer.manifest import file_hash, text_hash, write_manifest
+from trainer.opening import library_hash
+from trainer.run_config import Run, Variant
+from trainer.sittings import Sat, sit
+from trainer.study_report import Sheet, by_hand, chosen_by_language, report
+
+
+class NothingToCompare(TebikiError):
+    """The run's file names no variants or no packs with exam questions; says what to add."""
+
+
+def make_study(run: Run, say: Callable[[str], None]) -> tuple[Sheet, ...] | None:
+    """Sit what has not been sat, and write the report. Raises NothingToCompare, AdapterUnusable, PackInvalid,
+    BankInvalid, ModelUnreadable, EngineStopped."""
+    settings = run.study
+    names = {one.name for one in settings.variants}
+    strangers = {one.beside for one in settings.variants if one.beside} - names
+    if not settings.variants or not settings.packs or strangers:
+        what = f"study.variants names no {min(strangers)}" if strangers else "study.variants or study.packs is empty"
+        raise NothingToCompare(f"{what} in the run's file: name what is to be compared.")
+    sheets: list[Sheet] = []
+    for variant in settings.variants:
+        model = _model(run, variant, say)
+        with Engine(model) as engine:
+            for pack in map(load_pack, settings.packs):
+                sheets += _sat(run, variant, engine, file_hash(model), pack, say)
+    _write(run, sheets, say)
+    return tuple(sheets)
+
+
+def _model(run: Run, variant: Variant, say: Callable[[str], None]) -> Path:
+    """The variant as a GGUF in 8 bits: base and variants alike, so that the adapter alone makes the difference."""
+    base = resolve_model(variant.base or run.base)
+    adapter = None
+    if variant.adapter is not None:
+        if not (variant.adapter / ADAPTER).is_file():
+            raise AdapterUnusable(f"There is no adapter in {variant.adapter} (study.variants, {variant.name}).")
+        adapter = read_adapter(variant.adapter)
+    made_of = text_hash(file_hash(base), file_hash(variant.adapter / ADAPTER) if variant.adapter else "", FORMAT)
+    path = run.out / "study" / "models" / f"{made_of[:16]}.gguf"
+    if not path.is_file():
+        say(f"study: making {variant.name}.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        merge(base, adapter, path, storage="q8_0", keys={PROMPT_FORMAT_KEY: FORMAT} if _tuned(variant) else {})
+    return path
+
+
+def _tuned(variant: Variant) -> bool:
+    return variant.tuned and variant.adapter is not None
+
+
+def _sat(run: Run, variant: Variant, engine: Engine, model: str, pack: Pack, say: Callable[[str], None]) -> list[Sheet]:
+    sheets = []
+    for lang in variant.languages:
+        questions = _questions(run, pack, lang)
+        if not questions:
+            continue
+        glossary = load_glossary(pack.glossary) if pack.glossary else None
+        with Library.open(_library(run, pack, lang, say), glossary=glossary) as library:
+            key = {"model": model, "library": library_hash(library), "questions": _hash(questions), "rule": FORMAT}
+            for mode in run.study.modes:
+                path = run.out / "study" / "sittings" / f"{pack.id}-{lang}" / variant.name / f"{mode}.jsonl"
+                say(f"study: {variant.name}, {pack.id} {lang}, {mode}.")
+                sat = sit(path, key, questions, engine, library, mode, say, tuned=_tuned(variant))
+                sheets.append(Sheet(variant.name, f"{pack.id}-{lang}", lang, mode, tuple(sat)))
+    return sheets
+
+
+def _questions(run: Run, pack: Pack, lang: Language) -> list[Question]:
+    found = [one for bank in pack.banks for one in load_bank(bank) if one.split == "exam" and one.lang == lang]
+    most = run.study.most_questions
+    return random.Random(run.seed).sample(found, most) if 0 < most < len(found) else found
+
+
+def _hash(questions: Sequence[Question]) -> str:
+    return text_hash(*(str(sorted(asdict(one).items())) for one in questions))
+
+
+def _library(run: Run, pack: Pack, lang: Language, say: Callable[[str], None]) -> Path:
+    """The library of a pack's language: the one that is named, or one made of its primer."""
+    named = run.study.libraries.get(f"{pack.id}-{lang}")
+    if named is not None:
+        return named
+    path = run.out / "study" / "libraries" / f"{pack.id}-{lang}"
+    primers = [one for one in pack.primers if one.name == lang]
+    if not primers:
+        raise NothingToCompare(
+            f"The pack {pack.id} has no primer in {lang}: import its manuals and name the library in "
+            f'study.libraries ("{pack.id}-{lang}").'
+        )
+    if not path.is_dir():
+        say(f"study: importing {primers[0]}.")
+        import_manuals(
+            path, primers, progress=lambda _: None, cancelled=lambda: False, wait_embeddings=True,
+            recognisers=pack.recognisers,
+        )  # fmt: skip
+    return path
+
+
+def _write(run: Run, sheets: Sequence[Sheet], say: Callable[[str], None]) -> None:
+    from trainer.study_chart import draw
+
+    path = run.study.report
+    before = by_hand(path.read_text(encoding="utf-8")) if path.is_file() else ""
+    chart = path.with_suffix(".svg")
+    first = next(iter(load_pack(pack).id for pack in run.study.packs))
+    chosen = chosen_by_language(run.study.variants, sheets, lambda lang: f"{first}-{lang}")
+    text = report(
+        run.study.variants,
+        sheets,
+        command="tebiki train study CONFIG.toml",
+        chart=chart.name,
+        kept=before,
+        chosen=chosen,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(sheets, chart)
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+    inputs = {"variants": [one.model_dump(mode="json") for one in run.study.variants], "seed": run.seed}
+    figures = {f"{one.bank} {one.variant} {one.mode}": one.accuracy for one in sheets}
+    write_manifest(run.out / "study", "study", inputs, figures)
+    for sheet in sheets:
+        say(f"study: {sheet.bank}, {sheet.variant}, {sheet.mode}: {sheet.correct:.0f} of {len(sheet.sat)}.")
+    say(f"study: the report is {path}.")
+
+
+__all__ = ["NothingToCompare", "Sat", "make_study"]
