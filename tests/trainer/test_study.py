@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -110,8 +109,7 @@ def test_the_report_tells_what_the_sittings_hold() -> None:
 
 
 def test_letters_are_told_over_all_rotations() -> None:
-    turns = [t for t in product([True, False], repeat=4) if sum(t) == 2][::5]
-    rows = tuple(replace(sat(n, True), right=0.5, rotations=turn) for n, turn in enumerate(turns))
+    rows = tuple(replace(sat(n, True), right=0.5, rotations=(True, True, False, False)) for n in range(2))
     text = made([Sheet("base", "queue-en", "en", "letters", rows)])
     assert "**0.500**" in text
     assert "rotations 0.000 to 1.000" in text
