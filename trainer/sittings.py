@@ -13,6 +13,7 @@ a kill. The ways ("modes"):
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -90,6 +91,9 @@ def sit(
     aside). Returns all of them in order. Raises EngineStopped."""
     done = read(path, key)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file() and not done:  # hours of another model or other questions are not thrown away
+        head = hashlib.sha256(path.read_bytes().split(b"\n", 1)[0]).hexdigest()
+        path.replace(path.with_suffix(f".{head[:8]}.jsonl"))
     candidate = Candidate(engine, library, mode, tuned=tuned)
     said = time.monotonic()
     with path.open("w", encoding="utf-8") as file:  # anew with what was done: the last line may have been cut off

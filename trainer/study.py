@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from agent import exam, option_support
 from agent.bank import load_bank
 from agent.engine import Engine
 from agent.errors import AdapterUnusable
@@ -45,9 +46,17 @@ def make_study(run: Run, say: Callable[[str], None]) -> tuple[Sheet, ...] | None
     if not settings.variants or not settings.packs or strangers:
         what = f"study.variants names no {min(strangers)}" if strangers else "study.variants or study.packs is empty"
         raise NothingToCompare(f"{what} in the run's file: name what is to be compared.")
+    if len(names) < len(settings.variants):
+        raise NothingToCompare("Two of study.variants have the same name in the run's file: give each its own.")
     sheets: list[Sheet] = []
+    # What is missing is named before the first question, not after hours
+    models = {variant.name: _model(run, variant, say) for variant in settings.variants}
+    for pack in map(load_pack, settings.packs):
+        for lang in sorted({lang for variant in settings.variants for lang in variant.languages}):
+            if _questions(run, pack, lang):
+                _library(run, pack, lang, say)
     for variant in settings.variants:
-        model = _model(run, variant, say)
+        model = models[variant.name]
         with Engine(model) as engine:
             for pack in map(load_pack, settings.packs):
                 sheets += _sat(run, variant, engine, file_hash(model), pack, say)
@@ -84,13 +93,19 @@ def _sat(run: Run, variant: Variant, engine: Engine, model: str, pack: Pack, say
             continue
         glossary = load_glossary(pack.glossary) if pack.glossary else None
         with Library.open(_library(run, pack, lang, say), glossary=glossary) as library:
-            key = {"model": model, "library": library_hash(library), "questions": _hash(questions), "rule": FORMAT}
+            key = {"model": model, "library": library_hash(library), "questions": _hash(questions), "rule": _rule(pack)}
             for mode in run.study.modes:
                 path = run.out / "study" / "sittings" / f"{pack.id}-{lang}" / variant.name / f"{mode}.jsonl"
                 say(f"study: {variant.name}, {pack.id} {lang}, {mode}.")
                 sat = sit(path, key, questions, engine, library, mode, say, tuned=_tuned(variant))
                 sheets.append(Sheet(variant.name, f"{pack.id}-{lang}", lang, mode, tuple(sat)))
     return sheets
+
+
+def _rule(pack: Pack) -> str:
+    """What decides beside model, library and questions: the format, the glossary, and how options are weighed."""
+    constants = (exam.TOP, exam.READ, exam.CHANNEL, exam.JUDGED, exam.JUDGEMENT, exam.CLOSE, option_support.WEIGHTS)
+    return text_hash(FORMAT, file_hash(pack.glossary) if pack.glossary else "", str(constants))
 
 
 def _questions(run: Run, pack: Pack, lang: Language) -> list[Question]:
