@@ -18,6 +18,7 @@ from agent.option_support import Support, support
 from agent.records import Evidence, Question
 from index.library import Library
 from trainer.evidence import plain
+from trainer.exchange import exchange
 from trainer.question_records import Practice
 from trainer.rendering import Rendered, choice
 from trainer.samples import Choice
@@ -41,25 +42,47 @@ class Chosen:
     unit: Choice
 
 
-def choice_units(base: Rendered, library: Library, questions: Sequence[Practice], seed: int) -> list[Chosen]:
-    """The units of the questions whose evidence the library brings, in their order; the same for the same seed.
+def choice_units(
+    base: Rendered, library: Library, questions: Sequence[Practice], seed: int, *, exchanged: bool = False
+) -> list[Chosen]:
+    """The units of the questions whose evidence the library brings, in their order; the same for the same seed. With
+    `exchanged` a question comes once more with two options in each other's places, where that is possible.
 
     Raises NothingTrained where a verdict is not one token of the model.
     """
     made = []
     for practice in questions:
-        draw = random.Random(f"{seed}:{practice.question.id}")
-        evidence = shown(practice, library, draw)
-        if evidence:
-            question = practice.question
-            prompt = prompts.exam_judgement(evidence, question.question)
-            made.append(Chosen(question.id, choice(base, prompt, question.options, question.answer)))
+        found = looked_up(practice.question, library)
+        asked = [put(practice, found, random.Random(f"{seed}:{practice.question.id}"))]
+        if exchanged:
+            asked.append(put_exchanged(practice, found, random.Random(f"{seed}:{practice.question.id}:exchanged")))
+        for one in asked:
+            if one is not None:
+                question, evidence = one
+                prompt = prompts.exam_judgement(evidence, question.question)
+                made.append(Chosen(practice.question.id, choice(base, prompt, question.options, question.answer)))
     return made
 
 
-def shown(practice: Practice, library: Library, draw: random.Random) -> tuple[Evidence, ...]:
+Put = tuple[Question, tuple[Evidence, ...]]
+"""A question, and the units that stand before it."""
+
+
+def put(practice: Practice, found: Support, draw: random.Random) -> Put | None:
+    """The question with what stands before the model; None where that would not decide it."""
+    evidence = shown(practice, found, draw)
+    return (practice.question, evidence) if evidence else None
+
+
+def put_exchanged(practice: Practice, found: Support, draw: random.Random) -> Put | None:
+    """The same with two options exchanged in every unit; None where that can't be done."""
+    evidence = shown(practice, found, draw)
+    swap = exchange(practice.question, [unit.quote for unit in evidence if decides(unit, practice)], draw)
+    return (swap.question, tuple(map(swap.evidence, evidence))) if swap else None
+
+
+def shown(practice: Practice, found: Support, draw: random.Random) -> tuple[Evidence, ...]:
     """What stands before the model for a practice question; nothing where it would not decide."""
-    found = looked_up(practice.question, library)
     most = exam.JUDGED + draw.choice(SPREAD)
     units = list(found.weightiest(most)[0])
     if not any(decides(one, practice) for one in units):

@@ -145,9 +145,11 @@ class SftSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     after_cpt: bool = True
-    kinds: tuple[Literal["react", "one-step", "choice", "chat", "opseval", "fireact"], ...] = (
-        "react", "one-step", "choice", "chat",
+    kinds: tuple[Literal["react", "one-step", "choice", "reading", "chat", "opseval", "fireact"], ...] = (
+        "react", "one-step", "choice", "reading", "chat",
     )  # fmt: skip
+    reading: tuple[Path, ...] = Field(default=(), description="Passages of no product, with questions (reading.py).")
+    exchanged: bool = Field(default=True, description="Choices once more with two options exchanged (exchange.py).")
     most: dict[str, int] = Field(default_factory=dict, description="Units of a kind, drawn by the seed; all if absent.")
     held: float = Field(default=0.05, ge=0, lt=0.5)
     lora: LoraSettings = LoraSettings()

@@ -1,8 +1,9 @@
 """The stage of supervised fine-tuning: trajectories and practice questions in, the adapter out (`sft/adapter`).
 
 Conversations are learnt where the assistant speaks, choice questions by the verdict on each option before what the
-search brings (trainer.choices). What is held out for early stopping is drawn by the question that it came from, so
-that no other wording of a held-out question is trained on. Nothing of an exam's questions may stand in any of it.
+search brings (trainer.choices), or before a passage of no product (trainer.reading). What is held out for early
+stopping is drawn by the question that it came from, so that no other wording of a held-out question is trained on.
+Nothing of an exam's questions may stand in any of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from trainer.corpus import QuestionsLeaked
 from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
 from trainer.opening import library_hash, opened_library
 from trainer.question_records import Practice, load_practice
+from trainer.reading_records import Passage, load_passages
 from trainer.run_config import Run, base_path
 from trainer.trajectories import NAME as TRAJECTORIES
 from trainer.trajectories import Trajectory, read
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from trainer.samples import Unit
 
 QUESTIONS = "questions.jsonl"
-Drawn = TypeVar("Drawn", Trajectory, Practice)
+Drawn = TypeVar("Drawn", Trajectory, Practice, Passage)
 
 
 class NothingToLearn(TebikiError):
@@ -54,13 +56,13 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     from trainer.merge import weights_of
 
     folder = run.out / "sft"
-    talks, asked = _talks(run), _asked(run)
-    if not talks and not asked:
+    talks, asked, passages = _talks(run), _asked(run), _passages(run)
+    if not talks and not asked and not passages:
         raise NothingToLearn(
             f"There is nothing of the kinds {', '.join(run.sft.kinds)} in {run.out}: run the stages questions and "
             "trajectories first, or name other kinds in sft.kinds."
         )
-    stop_on_leaks(run, talks, asked)
+    stop_on_leaks(run, talks, asked, passages)
     onto = run.out / "cpt" / "adapter" if run.sft.after_cpt and (run.out / "cpt" / "adapter").is_dir() else None
     base_file = weights_of(base_path(run))
     inputs = {
@@ -68,6 +70,7 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         "cpt": file_hash(onto / "adapter_model.safetensors") if onto else "",
         "library": _library(run) if asked else "",
         "data": {path.parent.name: file_hash(path) for path in _files(run) if path.is_file()},
+        "reading": [file_hash(path) for path in run.sft.reading] if passages else [],
         "settings": run.sft.model_dump(mode="json"),
         "seed": run.seed,
     }
@@ -75,7 +78,7 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         say(f"sft: {folder} is current.")
         return None
     base = load_base(base_path(run), dtype=precision(run.sft.training))
-    lessons = [*_conversations(run, base, talks, say), *_choices(run, base, asked, say)]
+    lessons = [*_conversations(run, base, talks, say), *_choices(run, base, asked, say), *_reading(run, base, passages)]
     units, held = split(lessons, run.sft.held, run.seed)
     say(f"sft: {len(units)} units to learn, {len(held)} held out{', after cpt' if onto else ''}.")
     figures = fit(
@@ -83,7 +86,7 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         say=lambda text: say(f"sft: {text}"),
     )  # fmt: skip
     if is_first_process():
-        write_manifest(folder, "sft", inputs, asdict(figures) | {"kinds": _counted(talks, asked)})
+        write_manifest(folder, "sft", inputs, asdict(figures) | {"kinds": _counted(talks, asked, passages)})
     say(f"sft: {figures.steps} steps, {figures.tokens_per_second:.0f} tokens/s, adapter in {folder / 'adapter'}.")
     return figures
 
@@ -108,16 +111,31 @@ def _asked(run: Run) -> list[Practice]:
     return _drawn(found, run.sft.most.get("choice"), run.seed)
 
 
+def _passages(run: Run) -> list[Passage]:
+    """The passages of which reading is learnt; `most` counts their questions."""
+    if "reading" not in run.sft.kinds:
+        return []
+    found = [one for path in run.sft.reading for one in load_passages(path)]
+    most = run.sft.most.get("reading")
+    if most is None:
+        return found
+    each = sum(len(one.questions) for one in found) / max(1, len(found))
+    return _drawn(found, round(most / max(1.0, each)), run.seed)
+
+
 def _drawn(rows: list[Drawn], most: int | None, seed: int) -> list[Drawn]:
     return rows if most is None or most >= len(rows) else random.Random(seed).sample(rows, most)
 
 
-def stop_on_leaks(run: Run, talks: Sequence[Trajectory], asked: Sequence[Practice]) -> None:
+def stop_on_leaks(
+    run: Run, talks: Sequence[Trajectory], asked: Sequence[Practice], passages: Sequence[Passage] = ()
+) -> None:
     """Raises QuestionsLeaked where an exam question's wording stands in what is to be learnt. Questions of a bank that
     may be studied are none."""
     exam = [one for bank in run.banks for one in load_bank(bank) if one.split != "study"]
     texts = [(one.id, "\n".join(text for _, text in one.messages)) for one in talks]
     texts += [(one.question.id, "\n".join((one.question.question, *one.question.options))) for one in asked]
+    texts += [(one.id, "\n".join(one.texts())) for one in passages]
     found = list(leaks(texts, exam, run.corpus.shared_words, run.corpus.shared_characters))
     if found:
         first = found[0]
@@ -153,11 +171,19 @@ def _choices(run: Run, base: Base, asked: Sequence[Practice], say: Callable[[str
         return []
     facts = {one.question.id: " ".join(one.facts) or one.question.id for one in asked}
     with opened_library(run) as library:
-        made = choice_units(base, library, asked, run.seed)
-    if len(made) < len(asked):
-        say(f"sft: {len(asked) - len(made)} questions are left out, for which the library brings nothing that decides.")
+        made = choice_units(base, library, asked, run.seed, exchanged=run.sft.exchanged)
+    decided = len({one.question for one in made})
+    if decided < len(asked):
+        say(f"sft: {len(asked) - decided} questions are left out, for which the library brings nothing that decides.")
     longest = run.sft.training.longest
     return [Lesson(facts[one.question], one.unit) for one in made if len(one.unit.row.ids) <= longest]
+
+
+def _reading(run: Run, base: Base, passages: Sequence[Passage]) -> list[Lesson]:
+    from trainer.reading import reading_units
+
+    made = reading_units(base, passages, run.seed) if passages else []
+    return [Lesson(one.passage, one.unit) for one in made if len(one.unit.row.ids) <= run.sft.training.longest]
 
 
 def split(lessons: Sequence[Lesson], share: float, seed: int) -> tuple[list[Unit], list[Unit]]:
@@ -171,6 +197,7 @@ def split(lessons: Sequence[Lesson], share: float, seed: int) -> tuple[list[Unit
     return units, held
 
 
-def _counted(talks: Sequence[Trajectory], asked: Sequence[Practice]) -> dict[str, Any]:
+def _counted(talks: Sequence[Trajectory], asked: Sequence[Practice], passages: Sequence[Passage]) -> dict[str, Any]:
     kinds = {kind: sum(one.kind == kind for one in talks) for kind in sorted({one.kind for one in talks})}
-    return kinds | ({"choice": len(asked)} if asked else {})
+    kinds |= {"choice": len(asked)} if asked else {}
+    return kinds | ({"reading": sum(len(one.questions) for one in passages)} if passages else {})

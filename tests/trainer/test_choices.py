@@ -67,13 +67,13 @@ def verdicts(base: Base, units: list[Unit]) -> list[float]:
 
 def test_the_deciding_line_always_stands_before_the_model(library: Library) -> None:
     for seed in range(20):
-        units = shown(VIEWER, library, random.Random(seed))
+        units = shown(VIEWER, looked_up(VIEWER.question, library), random.Random(seed))
         assert any(decides(unit, VIEWER) for unit in units)
         assert len(units) <= exam.JUDGED + 1
 
 
 def test_what_the_library_does_not_decide_is_left_out(library: Library, base: Base) -> None:
-    assert shown(ELSEWHERE, library, random.Random(1)) == ()
+    assert shown(ELSEWHERE, looked_up(ELSEWHERE.question, library), random.Random(1)) == ()
     assert choice_units(base, library, [ELSEWHERE], 1) == []
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.agent.manuals import library_in
 from tests.conftest import ROOT
 from tests.trainer.test_corpus import train
+from tests.trainer.test_reading import PASSAGE
 from tests.trainer.tiny_models import Tiny
 from trainer.run_config import load_run
 from trainer.samples import Row, Text
@@ -52,6 +53,7 @@ banks = {banks}
 [sft]
 kinds = {kinds}
 held = 0.2
+{more}
 
 [sft.lora]
 rank = 4
@@ -75,7 +77,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def new_run(tmp_path: Path, tiny_llama: Tiny, library: Path) -> Callable[..., Path]:
     """A run's file, with what the stages before make."""
 
-    def new(*, kinds: tuple[str, ...] = ("react", "one-step", "choice"), banks: tuple[str, ...] = ()) -> Path:
+    def new(
+        *, kinds: tuple[str, ...] = ("react", "one-step", "choice"), banks: tuple[str, ...] = (), more: str = ""
+    ) -> Path:
         for stage, name, rows in (("trajectories", "trajectories", TALKS), ("questions", "questions", ASKED)):
             (tmp_path / "out" / stage).mkdir(parents=True)
             text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -83,7 +87,11 @@ def new_run(tmp_path: Path, tiny_llama: Tiny, library: Path) -> Callable[..., Pa
         path = tmp_path / "run.toml"
         path.write_text(
             CONFIG.format(
-                base=tiny_llama.base, library=library, kinds=json.dumps(list(kinds)), banks=json.dumps(list(banks))
+                base=tiny_llama.base,
+                library=library,
+                kinds=json.dumps(list(kinds)),
+                banks=json.dumps(list(banks)),
+                more=more,
             ),
             encoding="utf-8",
         )
@@ -103,7 +111,8 @@ def test_conversations_and_questions_are_learnt_together(new_run: Callable[..., 
     assert "1 questions are left out, for which the library brings nothing that decides" in ended.err
     figures = manifest(run)["figures"]
     assert figures["kinds"] == {"one-step": 4, "react": 10, "choice": 3}
-    assert figures["units"] + figures["held"] == 14 + 2
+    # Both questions that the library decides come once more, with two options exchanged
+    assert figures["units"] + figures["held"] == 14 + 2 + 2
     assert figures["loss_best"] < figures["loss_before"]
     assert (run.parent / "out" / "sft" / "adapter" / "adapter_model.safetensors").is_file()
 
@@ -112,6 +121,16 @@ def test_only_the_kinds_that_are_wanted_are_learnt(new_run: Callable[..., Path])
     run = new_run(kinds=("one-step",))
     assert train("sft", run).status == 0
     assert manifest(run)["figures"]["kinds"] == {"one-step": 4}
+
+
+def test_reading_is_learnt_from_passages_of_its_own(new_run: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "reading.jsonl").write_text(json.dumps(PASSAGE) + "\n", encoding="utf-8")
+    run = new_run(kinds=("choice", "reading"), more='reading = ["reading.jsonl"]\nexchanged = false')
+    ended = train("sft", run)
+    assert ended.status == 0, ended.err
+    figures = manifest(run)["figures"]
+    assert figures["kinds"] == {"choice": 3, "reading": 2}
+    assert figures["units"] + figures["held"] == 2 + 2
 
 
 def test_nothing_to_learn_names_the_stages_that_make_it(new_run: Callable[..., Path]) -> None:
