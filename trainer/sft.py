@@ -169,14 +169,14 @@ def _choices(run: Run, base: Base, asked: Sequence[Practice], say: Callable[[str
 
     if not asked:
         return []
-    facts = {one.question.id: " ".join(one.facts) or one.question.id for one in asked}
+    sources = {one.question.id: source_of(one) for one in asked}
     with opened_library(run) as library:
         made = choice_units(base, library, asked, run.seed, exchanged=run.sft.exchanged)
     decided = len({one.question for one in made})
     if decided < len(asked):
         say(f"sft: {len(asked) - decided} questions are left out, for which the library brings nothing that decides.")
     longest = run.sft.training.longest
-    return [Lesson(facts[one.question], one.unit) for one in made if len(one.unit.row.ids) <= longest]
+    return [Lesson(sources[one.question], one.unit) for one in made if len(one.unit.row.ids) <= longest]
 
 
 def _reading(run: Run, base: Base, passages: Sequence[Passage]) -> list[Lesson]:
@@ -187,14 +187,24 @@ def _reading(run: Run, base: Base, passages: Sequence[Passage]) -> list[Lesson]:
 
 
 def split(lessons: Sequence[Lesson], share: float, seed: int) -> tuple[list[Unit], list[Unit]]:
-    """What is learnt and what is held out: about `share`, and all of one source on one side. Which, is decided by the
-    source's own hash, so that more lessons move none from one side to the other."""
-    units: list[Unit] = []
-    held: list[Unit] = []
-    for one in lessons:
-        digest = hashlib.sha256(f"{seed}:{one.source}".encode()).digest()
-        (held if int.from_bytes(digest[:4], "big") < share * 2**32 else units).append(one.unit)
-    return units, held
+    """What is learnt and what is held out: about `share`, and all of one source on one side."""
+    held = [is_held(one.source, share, seed) for one in lessons]
+    return (
+        [one.unit for one, out in zip(lessons, held, strict=True) if not out],
+        [one.unit for one, out in zip(lessons, held, strict=True) if out],
+    )
+
+
+def is_held(source: str, share: float, seed: int) -> bool:
+    """Whether what comes of a source is held out. It is decided by the source's own hash, so that more lessons move
+    none from one side to the other."""
+    digest = hashlib.sha256(f"{seed}:{source}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+def source_of(practice: Practice) -> str:
+    """What a practice question comes from: its facts, or itself."""
+    return " ".join(practice.facts) or practice.question.id
 
 
 def _counted(talks: Sequence[Trajectory], asked: Sequence[Practice], passages: Sequence[Passage]) -> dict[str, Any]:
