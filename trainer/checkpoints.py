@@ -12,9 +12,12 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+
+from trainer.sharding import gathered, placed
 
 KEPT = 2
 _STATE = "state.json"
@@ -31,18 +34,27 @@ class Place:
     waited: int = 0
 
 
-def save(folder: Path, place: Place, trainable: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
-    """Write a checkpoint and sync it; older ones than the last two go. Raises OSError (disk full)."""
+def state(trainable: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """What a checkpoint holds, in whole tensors on the CPU; every process has to call it."""
+    known = optimiser.state_dict()
+    moments = {
+        at: {key: gathered(value) if isinstance(value, torch.Tensor) else value for key, value in values.items()}
+        for at, values in known["state"].items()
+    }
+    return {
+        "trainable": {name: gathered(parameter) for name, parameter in trainable.items()},
+        "optimiser": known | {"state": moments},
+        "random": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def save(folder: Path, place: Place, tensors: dict[str, Any]) -> None:
+    """Write a checkpoint of a `state` and sync it; older ones than the last two go. Raises OSError (disk full)."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / "new"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
-    tensors = {
-        "trainable": {name: parameter.detach().cpu() for name, parameter in trainable.items()},
-        "optimiser": optimiser.state_dict(),
-        "random": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
     with (beside / _TENSORS).open("wb") as file:
         torch.save(tensors, file)
         file.flush()
@@ -67,9 +79,15 @@ def newest(folder: Path) -> Path | None:
 def restore(path: Path, trainable: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> Place:
     """Put the run back to where the checkpoint was made."""
     tensors = torch.load(path / _TENSORS, weights_only=True)
-    for name, parameter in trainable.items():
-        parameter.data.copy_(tensors["trainable"][name])
-    optimiser.load_state_dict(tensors["optimiser"])
+    with torch.no_grad():
+        for name, parameter in trainable.items():
+            parameter.copy_(placed(tensors["trainable"][name], parameter))
+    parameters = list(trainable.values())
+    moments = {
+        at: {key: placed(value, parameters[at]) if key != "step" else value for key, value in values.items()}
+        for at, values in tensors["optimiser"]["state"].items()
+    }
+    optimiser.load_state_dict(tensors["optimiser"] | {"state": moments})
     torch.set_rng_state(tensors["random"])
     if tensors["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(tensors["cuda"])

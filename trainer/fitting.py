@@ -22,6 +22,7 @@ from trainer.bases import Base
 from trainer.lora import LOOKS, STEPS, Training, adapted
 from trainer.run_config import LoraSettings, TrainingSettings
 from trainer.samples import Unit
+from trainer.sharding import on_cpu
 
 INPUTS = "inputs.json"
 
@@ -69,7 +70,7 @@ def fit(
     """
     if onto is not None:
         check_base(onto, base)
-    processes = PartialState()
+    processes = PartialState(cpu=on_cpu())
     with processes.main_process_first():
         _begin(folder, inputs, say)
     torch.manual_seed(seed)  # a fresh adapter is drawn

@@ -19,18 +19,21 @@ from typing import cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
 from transformers import PreTrainedModel
 
 from agent.merging import CONFIG
 from index.errors import TebikiError
-from trainer import checkpoints
+from trainer import checkpoints, sharding
 from trainer.bases import Base
 from trainer.batching import groups, micro_batches
 from trainer.checkpoints import Place
 from trainer.losses import Likelihood, batch, losses
 from trainer.run_config import LoraSettings, TrainingSettings
 from trainer.samples import Choice, Text, Unit
+from trainer.sharding import gathered
 
 STEPS = "steps.jsonl"
 LOOKS = "looks.jsonl"
@@ -131,18 +134,27 @@ class Training:
     ) -> None:
         self._base, self._units, self._held = base, units, held
         self._settings, self._folder, self._seed = settings, folder, seed
-        self._accelerator = Accelerator(mixed_precision="bf16" if settings.bf16 else "no")
+        AcceleratorState._reset_state()  # the stage before may have trained in other numbers
+        self._accelerator = Accelerator(mixed_precision="bf16" if settings.bf16 else "no", cpu=sharding.on_cpu())
         self._say = say if self._accelerator.is_main_process else _silent
-        self._trainable = {name: part for name, part in model.named_parameters() if part.requires_grad}
         self._adapter = model
+        causal = cast(PreTrainedModel, model.get_base_model())
         if settings.gradient_checkpointing:
-            causal = cast(PreTrainedModel, model.get_base_model())
             causal.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()
+        likelihood, processes = Likelihood(model), self._accelerator.num_processes
+        shards = sharding.is_wanted(processes)
+        self._shards = sharding.shard(likelihood, causal, self._accelerator.device, processes) if shards else None
+        if shards:
+            self._say(f"weights are shared out over {processes} processes.")
+        self._trainable = {name: part for name, part in model.named_parameters() if part.requires_grad}
         optimiser = torch.optim.AdamW(
             list(self._trainable.values()), lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.95)
         )
-        self._model, self._optimiser = self._accelerator.prepare(Likelihood(model), optimiser)
+        self._model: nn.Module = likelihood
+        self._optimiser: torch.optim.Optimizer = optimiser
+        if self._shards is None:
+            self._model, self._optimiser = self._accelerator.prepare(likelihood, optimiser)
         self._per_epoch = math.ceil(len(units) / settings.group)
         self.steps = settings.epochs * self._per_epoch
         self._tokens = 0
@@ -168,7 +180,7 @@ class Training:
                     self._progress(line)
                 if self._held and (place.step % self._settings.look_every == 0 or place.step == self.steps):
                     place = self._looked(place)
-                if time.monotonic() - saved > self._settings.save_every:
+                if self._agreed(time.monotonic() - saved > self._settings.save_every):
                     self._save(place)
                     saved = time.monotonic()
             self._save(place)
@@ -208,7 +220,8 @@ class Training:
             settings["lr"] = rate
         self._model.train()
         figures = self._summed([self._units[index] for index in group], backward=True)
-        norm = float(self._accelerator.clip_grad_norm_(list(self._trainable.values()), self._settings.clip))
+        clipped = torch.nn.utils.clip_grad_norm_(list(self._trainable.values()), self._settings.clip)
+        norm = float(gathered(clipped))
         if not math.isfinite(norm) or not math.isfinite(figures.value):
             raise TrainingFailed(
                 f"The loss is not a number at step {step} (units {group[0]}...): lower the learning rate ({rate:.1e}), "
@@ -270,6 +283,9 @@ class Training:
 
     def _gathering(self, *, last: bool) -> AbstractContextManager[object]:
         """Gradients are exchanged once a step, with its last part."""
+        if self._shards is not None:
+            self._shards.set_requires_gradient_sync(last)
+            return nullcontext()
         return nullcontext() if last else self._accelerator.no_sync(self._model)
 
     def _likelihood(self, units: Sequence[Unit]) -> torch.Tensor:
@@ -290,9 +306,10 @@ class Training:
         self._say(f"step {place.step} of {self.steps}: held-out loss {figures.value:.4f}{right}.")
         if not better:
             return replace(place, waited=place.waited + 1)
+        weights = self._weights()
         if self._accelerator.is_main_process:
             beside = self._folder / (BEST + ".new")
-            torch.save({name: part.detach().cpu() for name, part in self._trainable.items()}, beside)
+            torch.save(weights, beside)
             beside.replace(self._folder / BEST)
         return replace(place, best=figures.value, waited=0)
 
@@ -316,17 +333,26 @@ class Training:
 
     def _save(self, place: Place) -> None:
         self._accelerator.wait_for_everyone()
+        state = checkpoints.state(self._trainable, self._optimiser)
         if self._accelerator.is_main_process:
-            checkpoints.save(self._folder / CHECKPOINTS, place, self._trainable, self._optimiser)
+            checkpoints.save(self._folder / CHECKPOINTS, place, state)
+
+    def _agreed(self, yes: bool) -> bool:
+        """What the first process says, in all of them: their clocks differ, and all have to gather or none."""
+        said = torch.tensor(float(yes and self._accelerator.is_main_process), device=self._accelerator.device)
+        return bool(self._accelerator.reduce(said, "sum") > 0)
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        """The adapter's whole tensors by name; every process has to call it."""
+        return {name: gathered(part) for name, part in self._trainable.items()}
 
     def _write_adapter(self) -> None:
         """The best adapter (without anything held out, the last) as peft saves it, with the hash of its base."""
-        best = self._folder / BEST
-        if best.is_file():
-            for name, values in torch.load(best, weights_only=True).items():
-                self._trainable[name].data.copy_(values)
+        best, weights = self._folder / BEST, self._weights()
         if self._accelerator.is_main_process:
-            write_adapter(self._adapter, self._base, self._folder / ADAPTER)
+            if best.is_file():
+                weights = torch.load(best, weights_only=True)
+            write_adapter(self._adapter, self._base, self._folder / ADAPTER, weights)
 
 
 def _cut(path: Path, kept: Callable[[dict[str, int]], bool]) -> None:
@@ -340,10 +366,11 @@ def _whole(line: str) -> bool:
     return line.startswith("{") and line.endswith("}")
 
 
-def write_adapter(model: PeftModel, base: Base, folder: Path) -> None:
-    """Save the adapter with the SHA-256 of the base that it belongs to, as it was trained."""
+def write_adapter(model: PeftModel, base: Base, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
+    """Save the adapter, with these weights by parameter name instead of its own where they are given, and with the
+    SHA-256 of the base that it belongs to, as it was trained."""
     beside = folder.with_name(folder.name + ".new")
-    model.save_pretrained(str(beside))
+    model.save_pretrained(str(beside), state_dict=weights)
     config = json.loads((beside / CONFIG).read_text(encoding="utf-8"))
     config |= {"base_model_name_or_path": base.path.name, "base_sha256": base.sha256}
     (beside / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")

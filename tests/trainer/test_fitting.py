@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,18 +15,22 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from agent.errors import AdapterUnusable
+from index.errors import TebikiError
 from tests.conftest import ROOT, Ended
 from tests.trainer.tiny_models import Tiny, set_config
 from trainer import losses as losses_module
 from trainer.bases import Base, load_base
 from trainer.checkpoints import newest
+from trainer.cpt import make_cpt
 from trainer.fitting import FitFigures, fit
 from trainer.lora import CHECKPOINTS, TrainingFailed
 from trainer.losses import Likelihood, batch
+from trainer.merge import make_merge
 from trainer.rendering import packed
-from trainer.run_config import LoraSettings, TrainingSettings
+from trainer.run_config import LoraSettings, TrainingSettings, load_run
 from trainer.samples import Text
 
 SENTENCES = [
@@ -96,10 +101,22 @@ def alike(one: list[dict[str, Any]], other: list[dict[str, Any]], *, within: flo
         assert mine["gradient_norm"] == pytest.approx(its["gradient_norm"], abs=within, rel=within)
 
 
+def made(run: Path) -> str:
+    """The stage in this process, on one core as processes of their own have it, whose start takes seconds."""
+    said: list[str] = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        make_cpt(load_run(run), said.append)
+    finally:
+        torch.set_num_threads(threads)
+    return "\n".join(said)
+
+
 def test_a_killed_run_ends_where_the_unbroken_one_does(new_run: Callable[..., Path]) -> None:
     """Dropout and the order of the data included; killed in the middle of an epoch."""
     whole, broken = new_run("whole"), new_run("broken")
-    assert trained(whole).status == 0, trained(whole).err
+    made(whole)
     process = subprocess.Popen(
         command(broken), cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
@@ -113,34 +130,94 @@ def test_a_killed_run_ends_where_the_unbroken_one_does(new_run: Callable[..., Pa
     process.wait()
     before = len(steps(broken))
     assert before < len(steps(whole))
-    ended = trained(broken)
-    assert ended.status == 0, ended.err
-    assert "goes on at step" in ended.err
+    assert "goes on at step" in made(broken)
     alike(steps(whole), steps(broken))
 
 
 def test_what_is_current_is_not_made_again_and_what_changed_is(new_run: Callable[..., Path]) -> None:
     run = new_run("again", epochs=1)
-    assert trained(run).status == 0
-    assert "is current" in trained(run).err
+    made(run)
+    assert "is current" in made(run)
     run.write_text(run.read_text(encoding="utf-8").replace("rate = 0.01", "rate = 0.02"), encoding="utf-8")
-    changed = trained(run)
-    assert "begins anew" in changed.err
+    assert "begins anew" in made(run)
     manifest = json.loads((run.parent / "out" / "cpt" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["inputs"]["settings"]["training"]["rate"] == 0.02
     assert manifest["figures"]["loss_best"] < manifest["figures"]["loss_before"]
 
 
-def test_two_processes_train_as_one_does(new_run: Callable[..., Path]) -> None:
-    """Under `accelerate launch` on this machine's CPU (DDP, gloo); without dropout, which each process draws itself."""
-    one, two = new_run("one", epochs=1), new_run("two", epochs=1)
-    for run in (one, two):
-        run.write_text(run.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.0"), encoding="utf-8")
-    assert trained(one).status == 0
-    launched = trained(two, "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-                       "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
-    assert launched.status == 0, launched.err[-3000:]
-    alike(steps(one), steps(two), within=1e-4)
+# In two processes, under `accelerate launch` on this machine's CPU (gloo); without dropout, which each draws itself
+
+DDP = ("--cpu",)
+FSDP = ("--use_fsdp", "--fsdp_version", "2")
+
+
+def without_dropout(run: Path) -> Path:
+    run.write_text(run.read_text(encoding="utf-8").replace("dropout = 0.1", "dropout = 0.0"), encoding="utf-8")
+    return run
+
+
+def launched(run: Path, *how: str) -> str:
+    ended = trained(run, "accelerate.commands.launch", *how, "--num_processes", "2", "--num_machines", "1",
+                    "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    assert ended.status == 0, ended.err[-3000:]
+    return ended.err
+
+
+def back_to(run: Path, step: int) -> None:
+    """Leave of a run what a kill after so many steps leaves."""
+    folder = run.parent / "out" / "cpt"
+    (folder / "manifest.json").unlink()
+    shutil.rmtree(folder / "adapter")
+    for path in (folder / CHECKPOINTS).iterdir():
+        if path.name > f"step-{step:08}":
+            shutil.rmtree(path)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run.parent / "out" / "cpt" / "adapter" / "adapter_model.safetensors")
+
+
+def test_two_processes_train_as_one_does(new_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under DDP, and under FSDP from a checkpoint of one process, whose own checkpoint one process then takes up."""
+    monkeypatch.setattr("trainer.checkpoints.KEPT", 100)
+    one, ddp = without_dropout(new_run("one", epochs=1)), without_dropout(new_run("ddp", epochs=1))
+    made(one)
+    launched(ddp, *DDP)
+    alike(steps(one), steps(ddp), within=1e-4)
+
+    shards = one.parent.with_name("shards") / one.name
+    shutil.copytree(one.parent, shards.parent)
+    back_to(shards, 3)
+    said = launched(shards, *FSDP)
+    assert "goes on at step 3" in said
+    assert "shared out over 2 processes" in said
+    alike(steps(one), steps(shards), within=1e-4)
+    mine, its = weights(one), weights(shards)
+    assert mine.keys() == its.keys()
+    for name, values in mine.items():
+        torch.testing.assert_close(its[name], values, atol=1e-4, rtol=1e-3)
+
+    back_to(shards, 13)
+    assert "goes on at step 13" in made(shards)
+    alike(steps(one), steps(shards), within=1e-4)
+
+
+def test_the_run_that_ships_for_gpus_trains_and_merges_here_too(
+    new_run: Callable[..., Path], tiny_llama: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 16 bits, with gradient checkpointing and rank 64, as the file says; of its own paths none is here."""
+    folder = new_run("gpu").parent
+    documents = folder / "out" / "corpus" / "documents.jsonl"
+    documents.write_text(documents.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    shipped = load_run(ROOT / "trainer" / "configs" / "gpu.toml")
+    run = shipped.model_copy(update={"base": str(tiny_llama.base), "out": folder / "out"})
+    figures = make_cpt(run, print)
+    assert figures is not None
+    assert figures.loss_before is None  # too little text to hold any out
+    assert len(steps(folder / "run.toml")) == figures.steps == 2
+    merged = make_merge(run, print)
+    assert merged is not None
+    assert merged.pairs == 2 * 7
 
 
 # In one process
@@ -246,12 +323,13 @@ def test_memory_that_runs_out_is_told_with_what_to_lower(
 def test_a_base_or_corpus_that_is_missing_is_named(new_run: Callable[..., Path]) -> None:
     run = new_run("missing")
     (run.parent / "out" / "corpus" / "documents.jsonl").unlink()
-    assert "run the stage corpus first" in trained(run).reason
+    ended = trained(run)
+    assert ended.status == 1
+    assert "run the stage corpus first" in ended.reason
     run = new_run("nobase")
     run.write_text(
         "\n".join("base = 'nowhere'" if line.startswith("base") else line for line in run.read_text().splitlines()),
         encoding="utf-8",
     )
-    ended = trained(run)
-    assert ended.status == 1
-    assert "nowhere" in ended.reason
+    with pytest.raises(TebikiError, match="nowhere"):
+        made(run)
