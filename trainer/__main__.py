@@ -80,10 +80,10 @@ def export(run: Run) -> None:
     make_export(run, say)
 
 
-def study(run: Run) -> None:
+def study(run: Run, ray: str = "") -> None:
     from trainer.study import make_study
 
-    make_study(run, say)
+    make_study(run, say, ray=ray)
 
 
 STAGES: tuple[Callable[[Run], None], ...] = (corpus, cpt, questions, trajectories, sft, merge, export)
@@ -143,9 +143,9 @@ def export_command(
 
 
 @app.command("study")
-def study_command(config: Config) -> None:
+def study_command(config: Config, ray: Ray = "") -> None:
     """Every variant sits the packs' exam questions in every mode; a report and a chart."""
-    study(load_run(config))
+    study(load_run(config), ray)
 
 
 @app.command("run")

@@ -9,6 +9,9 @@ a kill. The ways ("modes"):
     rag+extractor  `agent.exam`'s rag: the extractor's units, the words' support, the model
     agent          the same with more searches while it is close
     oracle         the unit that decides in hand, and the model alone: reading apart from finding
+                   (`told` is False where the search of thirty hits brings nothing of the deciding page)
+
+Searches are done anew for each variant: 31 ms a question and 17 for the words' support, of seconds for the model.
 """
 
 from __future__ import annotations
@@ -34,8 +37,8 @@ from index.records import Hit
 from trainer.run_config import StudyMode
 
 PASSAGES = 5
-LONGEST = 1200
-"""Characters of a passage in `rag`: five of them and the question fit in the engine's context of 2,048 tokens."""
+LONGEST = 300
+"""Tokens of a passage in `rag`: five of them and the question fit in the engine's context of 2,048 tokens."""
 LETTERS = ("A", "B", "C", "D")
 SAY_EVERY = 20.0  # seconds
 
@@ -56,6 +59,7 @@ class Sat:
     seconds: float
     found: bool | None = None
     shown: bool | None = None
+    told: bool | None = None
     rotations: tuple[bool, ...] = ()
 
 
@@ -140,13 +144,15 @@ class Candidate:
         self._library.hits = []
         started, read_before = time.perf_counter(), self._engine.tokens_read
         rotations: tuple[bool, ...] = ()
+        told: bool | None = None
         match self._mode:
             case "letters":
                 chosen, rotations = self._by_letters(question)
             case "rag":
                 chosen = int(self._from_passages(question).argmax())
             case "oracle":
-                chosen = int(self._told(question).argmax())
+                scores, told = self._told(question)
+                chosen = int(scores.argmax())
             case "rag+extractor":
                 chosen = self._examined(question, "rag")
             case "closed" | "agent":
@@ -164,6 +170,7 @@ class Candidate:
             seconds=seconds,
             found=self._found(question) if looked_up else None,
             shown=self._shown(question) if looked_up else None,
+            told=told,
             rotations=rotations,
         )
 
@@ -189,17 +196,23 @@ class Candidate:
         return most, tuple(one == question.answer for one in chosen)
 
     def _from_passages(self, question: Question) -> Floats:
-        passages = [prompts.one_line(hit.passage.text)[:LONGEST] for hit in self._looked_up(question)[:PASSAGES]]
+        passages = [self._cut(prompts.one_line(hit.passage.text)) for hit in self._looked_up(question)[:PASSAGES]]
         return self._alone("".join(f"{text}\n" for text in passages), question)
 
-    def _told(self, question: Question) -> Floats:
-        """With the unit of the deciding page that answers best when it is asked with the right option."""
+    def _cut(self, text: str) -> str:
+        """At most LONGEST tokens of a text, from its beginning."""
+        while (count := self._engine.count(text)) > LONGEST:
+            text = text[: int(len(text) * min(0.98, LONGEST / count))]
+        return text
+
+    def _told(self, question: Question) -> tuple[Floats, bool]:
+        """With the unit of the deciding page that answers best when it is asked with the right option; and whether
+        there is one."""
         unit = self._deciding(question)
         if unit is None:
-            return self._alone("", question)
-        return self._alone(
-            prompts.exam_judgement([unit], "").split("\n", 1)[1].removesuffix(prompts.exam("")), question
-        )
+            return self._alone("", question), False
+        told = prompts.exam_judgement([unit], "").split("\n", 1)[1].removesuffix(prompts.exam(""))
+        return self._alone(told, question), True
 
     def _deciding(self, question: Question) -> Evidence | None:
         asked = f"{question.question} {question.options[question.answer]} {question.explanation}"
@@ -236,7 +249,9 @@ class Candidate:
 
 
 def _is_of(source: str, question: Question) -> bool:
-    """Whether a source is the page that a bank names as the deciding one ("unit-status", "sched.html#ports")."""
+    """Whether a source is the page that a bank names as the deciding one ("unit-status", "guide/sched.html#ports"):
+    as many parts of its path as the bank gives, the last one with or without its suffix."""
     page = PurePosixPath(question.section.split("#")[0])
     path = PurePosixPath(source)
-    return page.name in {path.name, path.stem}
+    own = path.parts[-len(page.parts) :]
+    return own[:-1] == page.parts[:-1] and page.name in {path.name, path.stem}

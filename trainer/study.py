@@ -8,8 +8,9 @@ variant: neither needs code. Only the `exam` split is asked, which no stage trai
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from agent import exam, option_support
@@ -26,42 +27,64 @@ from index.importing import import_manuals
 from index.library import Library
 from index.packs import Pack, load_pack
 from index.records import Language
+from trainer.cluster import mapped
 from trainer.manifest import file_hash, text_hash, write_manifest
 from trainer.opening import library_hash
 from trainer.run_config import Run, Variant
 from trainer.sittings import Sat, sit
-from trainer.study_report import Sheet, by_hand, chosen_by_language, report
+from trainer.study_report import About, Sheet, by_hand, chosen_by_language, report
+
+LANGUAGES: tuple[Language, ...] = ("en", "ja")
 
 
 class NothingToCompare(TebikiError):
     """The run's file names no variants or no packs with exam questions; says what to add."""
 
 
-def make_study(run: Run, say: Callable[[str], None]) -> tuple[Sheet, ...] | None:
-    """Sit what has not been sat, and write the report. Raises NothingToCompare, AdapterUnusable, PackInvalid,
-    BankInvalid, ModelUnreadable, EngineStopped."""
-    settings = run.study
-    names = {one.name for one in settings.variants}
-    strangers = {one.beside for one in settings.variants if one.beside} - names
-    if not settings.variants or not settings.packs or strangers:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One variant at one bank: what is sat in one go, all modes."""
+
+    variant: Variant
+    model: Path
+    pack: Path
+    lang: Language
+
+
+def make_study(run: Run, say: Callable[[str], None], *, ray: str = "") -> tuple[Sheet, ...] | None:
+    """Sit what has not been sat, and write the report; `ray` is a cluster's address, over which seats are shared out
+    (the nodes have the same files at the same paths). Raises NothingToCompare, AdapterUnusable, PackInvalid,
+    BankInvalid, ModelUnreadable, EngineStopped, ClusterMissing."""
+    _check(run)
+    # What is missing is named before the first question, not after hours
+    models = {variant.name: _model(run, variant, say) for variant in run.study.variants}
+    seats = []
+    for path in run.study.packs:
+        pack = load_pack(path)
+        for lang in LANGUAGES:
+            able = [one for one in run.study.variants if lang in one.languages]
+            if able and _questions(run, pack, lang):
+                _library(run, pack, lang, say)
+                seats += [Seat(variant, models[variant.name], path, lang) for variant in able]
+    sheets: list[Sheet] = []
+    for done in mapped(_Sitting(run, say if not ray else _quiet), seats, ray):
+        sheets += done
+    _write(run, seats, sheets, say)
+    return tuple(sheets)
+
+
+def _check(run: Run) -> None:
+    names = {one.name for one in run.study.variants}
+    strangers = {one.beside for one in run.study.variants if one.beside} - names
+    if not run.study.variants or not run.study.packs or strangers:
         what = f"study.variants names no {min(strangers)}" if strangers else "study.variants or study.packs is empty"
         raise NothingToCompare(f"{what} in the run's file: name what is to be compared.")
-    if len(names) < len(settings.variants):
+    if len(names) < len(run.study.variants):
         raise NothingToCompare("Two of study.variants have the same name in the run's file: give each its own.")
-    sheets: list[Sheet] = []
-    # What is missing is named before the first question, not after hours
-    models = {variant.name: _model(run, variant, say) for variant in settings.variants}
-    for pack in map(load_pack, settings.packs):
-        for lang in sorted({lang for variant in settings.variants for lang in variant.languages}):
-            if _questions(run, pack, lang):
-                _library(run, pack, lang, say)
-    for variant in settings.variants:
-        model = models[variant.name]
-        with Engine(model) as engine:
-            for pack in map(load_pack, settings.packs):
-                sheets += _sat(run, variant, engine, file_hash(model), pack, say)
-    _write(run, sheets, say)
-    return tuple(sheets)
+
+
+def _quiet(text: str) -> None:
+    """Said on another machine, where nobody reads it."""
 
 
 def _model(run: Run, variant: Variant, say: Callable[[str], None]) -> Path:
@@ -85,21 +108,31 @@ def _tuned(variant: Variant) -> bool:
     return variant.tuned and variant.adapter is not None
 
 
-def _sat(run: Run, variant: Variant, engine: Engine, model: str, pack: Pack, say: Callable[[str], None]) -> list[Sheet]:
-    sheets = []
-    for lang in variant.languages:
-        questions = _questions(run, pack, lang)
-        if not questions:
-            continue
+class _Sitting:
+    """A seat's sheets, one a mode. It is pickled where a cluster does the work, so it holds nothing open."""
+
+    def __init__(self, run: Run, say: Callable[[str], None]) -> None:
+        self._run, self._say = run, say
+
+    def __call__(self, seat: Seat) -> list[Sheet]:
+        run, variant, pack = self._run, seat.variant, load_pack(seat.pack)
+        questions = _questions(run, pack, seat.lang)
         glossary = load_glossary(pack.glossary) if pack.glossary else None
-        with Library.open(_library(run, pack, lang, say), glossary=glossary) as library:
-            key = {"model": model, "library": library_hash(library), "questions": _hash(questions), "rule": _rule(pack)}
-            for mode in run.study.modes:
-                path = run.out / "study" / "sittings" / f"{pack.id}-{lang}" / variant.name / f"{mode}.jsonl"
-                say(f"study: {variant.name}, {pack.id} {lang}, {mode}.")
-                sat = sit(path, key, questions, engine, library, mode, say, tuned=_tuned(variant))
-                sheets.append(Sheet(variant.name, f"{pack.id}-{lang}", lang, mode, tuple(sat)))
-    return sheets
+        bank, sheets = f"{pack.id}-{seat.lang}", []
+        with Library.open(_library(run, pack, seat.lang, self._say), glossary=glossary) as library:
+            key = {
+                "model": file_hash(seat.model),
+                "library": library_hash(library),
+                "questions": _hash(questions),
+                "rule": _rule(pack),
+            }
+            with Engine(seat.model) as engine:
+                for mode in run.study.modes:
+                    path = run.out / "study" / "sittings" / bank / variant.name / f"{mode}.jsonl"
+                    self._say(f"study: {variant.name}, {pack.id} {seat.lang}, {mode}.")
+                    sat = sit(path, key, questions, engine, library, mode, self._say, tuned=_tuned(variant))
+                    sheets.append(Sheet(variant.name, bank, seat.lang, mode, tuple(sat)))
+        return sheets
 
 
 def _rule(pack: Pack) -> str:
@@ -132,29 +165,45 @@ def _library(run: Run, pack: Pack, lang: Language, say: Callable[[str], None]) -
         )
     if not path.is_dir():
         say(f"study: importing {primers[0]}.")
+        # Under another name until it is whole: an import that was killed is begun anew
+        begun = path.with_name(f"{path.name}.part")
+        shutil.rmtree(begun, ignore_errors=True)
         import_manuals(
-            path, primers, progress=lambda _: None, cancelled=lambda: False, wait_embeddings=True,
+            begun, primers, progress=lambda _: None, cancelled=lambda: False, wait_embeddings=True,
             recognisers=pack.recognisers,
         )  # fmt: skip
+        begun.replace(path)
     return path
 
 
-def _write(run: Run, sheets: Sequence[Sheet], say: Callable[[str], None]) -> None:
+def _about(run: Run, seats: Sequence[Seat]) -> list[About]:
+    """What each variant is made of."""
+    models = {seat.variant.name: seat.model for seat in seats}
+    made = []
+    for one in run.study.variants:
+        if one.name in models:
+            base = resolve_model(one.base or run.base)
+            adapter = one.adapter / ADAPTER if one.adapter else None
+            made.append(About(
+                variant=one, base=base.name, base_hash=file_hash(base),
+                adapter="/".join(adapter.parent.parts[-3:]) if adapter else "",
+                adapter_hash=file_hash(adapter) if adapter else "", megabytes=models[one.name].stat().st_size / 1e6,
+            ))  # fmt: skip
+    return made
+
+
+def _write(run: Run, seats: Sequence[Seat], sheets: Sequence[Sheet], say: Callable[[str], None]) -> None:
     from trainer.study_chart import draw
 
     path = run.study.report
     before = by_hand(path.read_text(encoding="utf-8")) if path.is_file() else ""
     chart = path.with_suffix(".svg")
-    first = next(iter(load_pack(pack).id for pack in run.study.packs))
+    first = load_pack(run.study.packs[0]).id
     chosen = chosen_by_language(run.study.variants, sheets, lambda lang: f"{first}-{lang}")
     text = report(
-        run.study.variants,
-        sheets,
-        command="tebiki train study CONFIG.toml",
-        chart=chart.name,
-        kept=before,
-        chosen=chosen,
-    )
+        _about(run, seats), sheets, run=run.name, seed=run.seed, chart=chart.name,
+        kept=before, chosen=chosen,
+    )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     draw(sheets, chart)
     beside = path.with_suffix(".new")

@@ -16,8 +16,11 @@ from index.records import Language
 from trainer.run_config import StudyMode, Variant
 from trainer.sittings import Sat
 
+LANGUAGES: tuple[Language, ...] = ("en", "ja")
 LEVELS = ("engineer", "professional", "consultant")
 SURE = 0.05
+PASS = 0.70
+"""The exam's own pass mark, at each level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +54,75 @@ def mcnemar(one: Sequence[Sat], other: Sequence[Sat]) -> tuple[int, int, float]:
     return gained, lost, min(1.0, 2 * tail)
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a variant is made of: the base's file and its sha256, the adapter's folder and sha256 ("" without one), and
+    the size of the model that sat, in megabytes."""
+
+    variant: Variant
+    base: str
+    base_hash: str
+    adapter: str
+    adapter_hash: str
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """Which variant is the default for a language, and why."""
+
+    name: str
+    why: str
+
+
 def chosen_by_language(
     variants: Sequence[Variant], sheets: Iterable[Sheet], bank: Callable[[Language], str]
-) -> dict[Language, tuple[str, str]]:
-    """For each language the variant that is the default, and why: the best tuned one in agent mode on the bank of that
-    language, if it is better than the variant it is tested against beyond chance; else that one."""
+) -> dict[Language, Default]:
+    """For each language the variant that is the default: the best tuned one in agent mode on the bank of that
+    language, if it is better than the best untuned one beyond chance; else that one. As the best of several was picked,
+    p is multiplied by how many tuned ones there are (Bonferroni)."""
     by = {(sheet.variant, sheet.bank): sheet for sheet in sheets if sheet.mode == "agent"}
-    chosen: dict[Language, tuple[str, str]] = {}
-    for language in ("en", "ja"):
-        tuned = [one for one in variants if one.beside and (one.name, bank(language)) in by]
-        if not tuned:
+    chosen: dict[Language, Default] = {}
+    for language in LANGUAGES:
+        here = [(one, by[one.name, bank(language)]) for one in variants if (one.name, bank(language)) in by]
+        tuned = [sheet for one, sheet in here if one.adapter is not None and one.tuned]
+        plain = [sheet for one, sheet in here if one.adapter is None]
+        if not tuned or not plain:
             continue
-        best = max(tuned, key=lambda one: by[one.name, bank(language)].accuracy)
-        mine, its = by[best.name, bank(language)], by.get((best.beside, bank(language)))
-        if its is None:
-            continue
+        mine, its = (max(group, key=lambda sheet: sheet.accuracy) for group in (tuned, plain))
         gained, lost, p = mcnemar(mine.sat, its.sat)
-        better = gained > lost and p < SURE
-        why = f"{best.name} {mine.accuracy:.3f}, {best.beside} {its.accuracy:.3f}; {gained} gained, {lost} lost"
-        why += f", p = {p:.3f}"
-        chosen[language] = (best.name if better else best.beside, why)
+        p = min(1.0, p * len(tuned))
+        why = f"{mine.variant} {mine.accuracy:.3f}, {its.variant} {its.accuracy:.3f}; {gained} gained, {lost} lost"
+        why += f", p = {p:.2g}" + (f" (times {len(tuned)}, as many as are tuned)" if len(tuned) > 1 else "")
+        chosen[language] = Default(mine.variant if gained > lost and p < SURE else its.variant, why)
     return chosen
 
 
 def report(
-    variants: Sequence[Variant],
+    about: Sequence[About],
     sheets: Sequence[Sheet],
     *,
-    command: str,
+    run: str,
+    seed: int,
     chart: str,
     kept: str,
-    chosen: Mapping[Language, tuple[str, str]],
+    chosen: Mapping[Language, Default],
 ) -> str:
     """The whole page; `kept` is what stands by hand between the markers."""
     banks = list(dict.fromkeys(sheet.bank for sheet in sheets))
+    questions = sum(max(len(sheet.sat) for sheet in sheets if sheet.bank == bank) for bank in banks)
+    variants = [one.variant for one in about]
+    made = (
+        f"Made by `tebiki train study` (run {run}, seed {seed}) from the recorded sittings; every number outside the "
+        f"next section is computed from their files. {questions} questions that no stage trained on.\n"
+    )
     parts = [
         "# The study\n",
-        f"Made by `{command}` from the recorded sittings; every number below is computed from their files.\n",
+        made,
         f"![Accuracy of each variant and mode with 95 % intervals]({chart})\n",
         BEGIN + "\n" + kept.strip() + "\n" + END + "\n",
+        "## What was compared\n",
+        _variants(about),
     ]
     for bank in banks:
         here = [sheet for sheet in sheets if sheet.bank == bank]
@@ -98,6 +131,8 @@ def report(
             _accuracy(here),
             "### By level, agent mode\n",
             _levels(here),
+            "### What was aimed at, agent mode\n",
+            goals(variants, here),
             "### Against the untuned base\n",
             _tests(variants, here),
             "### What it takes\n",
@@ -133,6 +168,18 @@ def _modes(sheets: Sequence[Sheet]) -> list[StudyMode]:
     return list(dict.fromkeys(sheet.mode for sheet in sheets))
 
 
+def _variants(about: Sequence[About]) -> str:
+    rows = [
+        [
+            one.variant.name, f"{one.base} ({one.base_hash[:12]})",
+            f"{one.adapter} ({one.adapter_hash[:12]})" if one.adapter else "-",
+            "as trained" if one.adapter and one.variant.tuned else "as a base", f"{one.megabytes:.0f}",
+        ]
+        for one in about
+    ]  # fmt: skip
+    return table(["Variant", "base (sha256)", "adapter (sha256)", "asked", "MB, 8 bits"], rows)
+
+
 def _accuracy(sheets: Sequence[Sheet]) -> str:
     of = {(sheet.variant, sheet.mode): sheet for sheet in sheets}
     modes = _modes(sheets)
@@ -144,41 +191,86 @@ def _share(sheet: Sheet | None) -> str:
     if sheet is None or not sheet.sat:
         return "-"
     low, high = wilson(round(sheet.correct), len(sheet.sat))
-    spread = ""
+    more = ""
     if sheet.mode == "letters":
         turns = [sum(sat.rotations[turn] for sat in sheet.sat) / len(sheet.sat) for turn in range(4)]
-        spread = f"; rotations {min(turns):.3f} to {max(turns):.3f}"
-    return f"**{sheet.accuracy:.3f}** ({low:.2f}-{high:.2f}{spread})"
+        more = f"; rotations {min(turns):.3f} to {max(turns):.3f}"
+    told = [sat for sat in sheet.sat if sat.told is not False]
+    if sheet.mode == "oracle" and 0 < len(told) < len(sheet.sat):
+        more = f"; {sum(sat.right for sat in told) / len(told):.3f} of the {len(told)} that could be told"
+    return f"**{sheet.accuracy:.3f}** ({low:.2f}-{high:.2f}{more})"
 
 
 def _levels(sheets: Sequence[Sheet]) -> str:
     rows = []
     for sheet in (one for one in sheets if one.mode == "agent"):
-        cells = []
-        for level in LEVELS:
-            own = [sat for sat in sheet.sat if sat.level == level]
-            right = round(sum(sat.right for sat in own))
-            cells.append(f"{right / len(own):.3f} ({right} of {len(own)})" if own else "-")
-        rows.append([sheet.variant, *cells])
+        counts = [_right(sheet, level) for level in LEVELS]
+        rows.append([sheet.variant, *(f"{right / n:.3f} ({right} of {n})" if n else "-" for right, n in counts)])
     return table(["Variant", *LEVELS], rows)
+
+
+def goals(variants: Sequence[Variant], sheets: Sequence[Sheet]) -> str:
+    """For each tuned variant whether it does what training is for: every level passed, and better than the variant it
+    stands beside by the usual prompt, from memory, and with our own scoring of the same evidence."""
+    of = {(sheet.variant, sheet.mode): sheet for sheet in sheets}
+    rows = []
+    for variant in variants:
+        mine = of.get((variant.name, "agent"))
+        if not variant.beside or variant.adapter is None or not variant.tuned or mine is None:
+            continue
+        levels = [_right(mine, level) for level in LEVELS]
+        lowest = min((right / n for right, n in levels if n), default=0.0)
+        cells = [f"{lowest:.3f} ({_yes(lowest >= PASS)})"]
+        for mode, points, sure in GOALS:
+            its = of.get((variant.beside, mode))
+            if its is None:
+                cells.append("-")
+                continue
+            more, (_, _, p) = 100 * (mine.accuracy - its.accuracy), mcnemar(mine.sat, its.sat)
+            cells.append(f"{more:+.1f}, p = {p:.2g} ({_yes(more > 0 and more >= points and p < sure)})")
+        rows.append([variant.name, f"{mine.accuracy:.3f}", *cells])
+    head = [
+        "Variant", "right", f"weakest level (at least {PASS:.2f})", "over letters (+14, p < 0.05)",
+        "over closed (+40, p < 0.01)", "over agent, own scoring (p < 0.05)",
+    ]  # fmt: skip
+    return table(head, rows) if rows else ""
+
+
+GOALS: tuple[tuple[StudyMode, float, float], ...] = (
+    ("letters", 14.0, SURE),
+    ("closed", 40.0, 0.01),
+    ("agent", 0.0, SURE),
+)
+"""Against what of the variant beside, by how many points at least, and below which p."""
+
+
+def _yes(met: bool) -> str:
+    return "met" if met else "not met"
+
+
+def _right(sheet: Sheet, level: str) -> tuple[int, int]:
+    """Right ones of a level, and how many there are."""
+    own = [sat for sat in sheet.sat if sat.level == level]
+    return round(sum(sat.right for sat in own)), len(own)
 
 
 def _tests(variants: Sequence[Variant], sheets: Sequence[Sheet]) -> str:
     of = {(sheet.variant, sheet.mode): sheet for sheet in sheets}
     rows = []
     for variant in variants:
-        mine = of.get((variant.name, "agent"))
-        if not variant.beside or mine is None:
+        if not variant.beside:
             continue
-        for mode, what in (("agent", "agent, own scoring"), ("letters", "letters"), ("closed", "closed")):
-            its = next((one for one in sheets if one.variant == variant.beside and one.mode == mode), None)
-            if its is not None:
+        pairs = [(mode, mode) for mode in _modes(sheets)]
+        pairs += [("agent", other) for other in _modes(sheets) if other in ("letters", "closed")]
+        for mode, other in pairs:
+            mine, its = of.get((variant.name, mode)), of.get((variant.beside, other))
+            if mine is not None and its is not None:
                 gained, lost, p = mcnemar(mine.sat, its.sat)
                 rows.append([
-                    variant.name, f"{variant.beside}, {what}", f"{100 * (mine.accuracy - its.accuracy):+.1f}",
-                    str(gained), str(lost), f"{p:.2g}",
+                    f"{variant.name}, {mode}", f"{variant.beside}, {other}",
+                    f"{100 * (mine.accuracy - its.accuracy):+.1f}", str(gained), str(lost), f"{p:.2g}",
                 ])  # fmt: skip
-    return table(["Variant, agent", "against", "points", "gained", "lost", "p"], rows) if rows else ""
+    return table(["Variant, mode", "against", "points", "gained", "lost", "p"], rows) if rows else ""
 
 
 def _cost(sheets: Sequence[Sheet]) -> str:
@@ -198,18 +290,19 @@ def _lost(sheets: Sequence[Sheet]) -> str:
     rows = []
     for sheet in (one for one in sheets if one.mode == "agent"):
         wrong = [sat for sat in sheet.sat if sat.right < 0.5]
+        judged = [sat for sat in wrong if sat.found is not False and sat.shown is not False]
         rows.append([
             sheet.variant, str(len(wrong)), str(sum(sat.found is False for sat in wrong)),
             str(sum(sat.found is not False and sat.shown is False for sat in wrong)),
-            str(sum(sat.found is not False and sat.shown is not False for sat in wrong)),
+            str(len(judged)), *(str(sum(sat.level == level for sat in judged)) for level in LEVELS),
         ])  # fmt: skip
     head = ["Variant", "wrong", "page not found", "found, no unit of it shown", "shown, judged wrongly"]
-    return table(head, rows)
+    return table([*head, *(f"of these {level}" for level in LEVELS)], rows)
 
 
-def _default(chosen: Mapping[Language, tuple[str, str]]) -> str:
-    rows = [[language, name, why] for language, (name, why) in chosen.items()]
+def _default(chosen: Mapping[Language, Default]) -> str:
+    rows = [[language, one.name, one.why] for language, one in chosen.items()]
     return (
-        f"The best tuned model, if it is better than its base in agent mode with p < {SURE}; else the base.\n\n"
-        + table(["Language", "default", "because"], rows)
+        "The best tuned model, if it is better than the best untuned one in agent mode with "
+        f"p < {SURE}; else that one.\n\n" + table(["Language", "default", "because"], rows)
     )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from agent.engine import Engine
+from agent.engine import Engine, Score
+from agent.option_support import Support
 from agent.records import Question
 from index.records import Language
 from tests.trainer.test_corpus import train
 from trainer.run_config import StudyMode, Variant
-from trainer.sittings import Candidate, Sat, read, sit
-from trainer.study_chart import draw
-from trainer.study_report import BEGIN, END, Sheet, by_hand, chosen_by_language, mcnemar, report
+from trainer.sittings import Candidate, Sat, _is_of, read, sit
+from trainer.study_chart import draw, plotted
+from trainer.study_report import BEGIN, END, About, Default, Sheet, by_hand, chosen_by_language, mcnemar, report
 
 BANK = [
     {
@@ -54,7 +57,8 @@ def sat(number: int, right: bool, **changes: Any) -> Sat:
 
 
 def sheet(name: str, rights: Sequence[bool], mode: str = "agent", bank: str = "queue-en") -> Sheet:
-    rows = tuple(sat(number, right) for number, right in enumerate(rights))
+    turns = {True: (True,) * 4, False: (False,) * 4} if mode == "letters" else {True: (), False: ()}
+    rows = tuple(sat(number, right, rotations=turns[right]) for number, right in enumerate(rights))
     return Sheet(name, bank, cast(Language, bank[-2:]), cast(StudyMode, mode), rows)
 
 
@@ -76,36 +80,94 @@ def test_only_questions_that_both_sat_are_compared() -> None:
     assert mcnemar(sheet("a", [True, True, True]).sat, sheet("b", [False, True]).sat)[:2] == (1, 0)
 
 
-BASE, TUNED = Variant(name="base"), Variant(name="tuned", beside="base")
+BASE, TUNED = Variant(name="base"), Variant(name="tuned", beside="base", adapter=Path("runs/tuned/sft/adapter"))
 
 
-@pytest.mark.parametrize(
-    ("gained", "lost", "default"), [(6, 0, "tuned"), (5, 0, "base"), (0, 6, "base"), (9, 8, "base")]
-)
-def test_a_tuned_model_is_the_default_only_if_it_is_better_beyond_chance(gained: int, lost: int, default: str) -> None:
+def default(variants: Sequence[Variant], sheets: Sequence[Sheet]) -> Default:
+    return chosen_by_language(variants, sheets, lambda lang: f"queue-{lang}")["en"]
+
+
+@pytest.mark.parametrize(("gained", "lost", "name"), [(6, 0, "tuned"), (5, 0, "base"), (0, 6, "base"), (9, 8, "base")])
+def test_a_tuned_model_is_the_default_only_if_it_is_better_beyond_chance(gained: int, lost: int, name: str) -> None:
     mine, its = [True] * gained + [False] * lost, [False] * gained + [True] * lost
-    chosen = chosen_by_language([BASE, TUNED], [sheet("base", its), sheet("tuned", mine)], lambda lang: f"queue-{lang}")
-    assert {lang: name for lang, (name, _) in chosen.items()} == {"en": default}
-    assert f"{gained} gained, {lost} lost" in chosen["en"][1]
+    chosen = default([BASE, TUNED], [sheet("base", its), sheet("tuned", mine)])
+    assert chosen.name == name
+    assert f"{gained} gained, {lost} lost" in chosen.why
+
+
+def test_the_best_of_several_has_to_be_the_better_by_more() -> None:
+    """Six gained and none lost are p = 0.031 for one tuned model, and 0.062 for the best of two."""
+    other = TUNED.model_copy(update={"name": "other"})
+    sheets = [sheet("base", [False] * 6), sheet("tuned", [True] * 6), sheet("other", [False] * 6)]
+    assert default([BASE, TUNED], sheets).name == "tuned"
+    chosen = default([BASE, TUNED, other], sheets)
+    assert chosen.name == "base"
+    assert "p = 0.062 (times 2" in chosen.why
+
+
+def test_what_is_not_tuned_is_not_the_default_for_being_better() -> None:
+    read_on = TUNED.model_copy(update={"name": "read on", "tuned": False})
+    sheets = [sheet("base", [False] * 9), sheet("tuned", [True] * 4 + [False] * 5), sheet("read on", [True] * 9)]
+    assert default([BASE, TUNED, read_on], sheets).name == "base"
+
+
+def test_a_tuned_model_has_to_beat_every_base() -> None:
+    other = Variant(name="other base")
+    sheets = [sheet("base", [False] * 9), sheet("tuned", [True] * 9), sheet("other base", [True] * 9)]
+    assert default([BASE, TUNED], sheets).name == "tuned"
+    assert default([BASE, TUNED, other], sheets).name == "other base"
 
 
 # The report
 
 
 def made(sheets: Sequence[Sheet], kept: str = "") -> str:
-    return report([BASE, TUNED], sheets, command="train study", chart="study.svg", kept=kept, chosen={})
+    about = [
+        About(BASE, "base.gguf", "ab" * 32, "", "", 145.0),
+        About(TUNED, "base.gguf", "ab" * 32, "tuned/sft/adapter", "cd" * 32, 145.0),
+    ]
+    return report(about, sheets, run="trial", seed=3, chart="study.svg", kept=kept, chosen={})
 
 
 def test_the_report_tells_what_the_sittings_hold() -> None:
     half = sheet("base", [True, False, True, False])
     lost = replace(half, variant="tuned", sat=(
-        sat(0, False, found=False, shown=False), sat(1, False, shown=False), sat(2, False), sat(3, True),
+        sat(0, False, found=False, shown=False), sat(1, False, shown=False), sat(2, False, level="consultant"),
+        sat(3, True),
     ))  # fmt: skip
     text = made([half, lost])
     assert "| base | **0.500** (0.15-0.85) |" in text
-    assert "| tuned | base, agent, own scoring | -25.0 | 1 | 2 | 1 |" in text
-    assert "| tuned | 3 | 1 | 1 | 1 |" in text
+    assert "| tuned, agent | base, agent | -25.0 | 1 | 2 | 1 |" in text
+    assert "| tuned | 3 | 1 | 1 | 1 | 0 | 0 | 1 |" in text
     assert "| base | agent | 1.00 | 0.00 | 100 | 0.50 |" in text
+    assert "| tuned | base.gguf (abababababab) | tuned/sft/adapter (cdcdcdcdcdcd) | as trained | 145 |" in text
+    assert "(run trial, seed 3)" in text
+    assert "4 questions that no stage trained on" in text
+
+
+def test_the_report_says_which_goals_are_met() -> None:
+    sheets = [
+        sheet("base", [False] * 10), sheet("base", [False] * 10, "closed"), sheet("base", [True] * 10, "letters"),
+        sheet("tuned", [True] * 8 + [False] * 2),
+    ]  # fmt: skip
+    (row,) = [line for line in made(sheets).split("\n") if line.startswith("| tuned | 0.800 |")]
+    assert row == (
+        "| tuned | 0.800 | 0.800 (met) | -20.0, p = 0.5 (not met) | +80.0, p = 0.0078 (met) | +80.0, p = 0.0078 (met) |"
+    )
+    weak = replace(sheets[3], sat=(*sheets[3].sat, sat(10, False, level="consultant")))
+    assert "| 0.000 (not met) |" in made([*sheets[:3], weak])
+
+
+def test_each_mode_is_compared_with_the_same_of_the_variant_beside() -> None:
+    sheets = [sheet(name, [name == "tuned"] * 2, mode) for name in ("base", "tuned") for mode in ("closed", "rag")]
+    text = made(sheets)
+    assert "| tuned, closed | base, closed | +100.0 | 2 | 0 | 0.5 |" in text
+    assert "| tuned, rag | base, rag | +100.0 | 2 | 0 | 0.5 |" in text
+
+
+def test_what_could_not_be_told_is_told_apart() -> None:
+    rows = (sat(0, True, told=True), sat(1, False, told=True), sat(2, True, told=False))
+    assert "; 0.500 of the 2 that could be told)" in made([Sheet("base", "queue-en", "en", "oracle", rows)])
 
 
 def test_letters_are_told_over_all_rotations() -> None:
@@ -127,9 +189,32 @@ def test_the_chart_is_the_same_each_time(tmp_path: Path) -> None:
     for name in ("one", "two"):
         draw(sheets, tmp_path / f"{name}.svg")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
-    assert (
-        "tuned" in (tmp_path / "one.svg").read_text(encoding="utf-8") or b"<path" in (tmp_path / "one.svg").read_bytes()
-    )
+    text = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert all(f">{word}<" in text for word in ("base", "tuned", "agent", "closed"))
+
+
+def test_every_dot_stands_at_its_share_on_its_variant_s_line() -> None:
+    sheets = [
+        sheet("base", [True, False]), sheet("tuned", [True] * 3 + [False]), sheet("base", [False, False], "closed"),
+        sheet("tuned", [True], bank="queue-ja"),
+    ]  # fmt: skip
+    panels = plotted(sheets).axes
+    found = [
+        (
+            panel.get_title(loc="left"),
+            [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in panel.lines if dot.get_gid()],
+        )
+        for panel in panels
+    ]
+    assert found == [
+        ("queue-en\nagent", [(0.5, 0), (0.75, 1)]), ("closed", [(0.0, 0)]),
+        ("queue-ja\nagent", [(1.0, 0)]), ("closed", []),
+    ]  # fmt: skip
+    names = [[label.get_text() for label in panel.get_yticklabels()] for panel in panels]
+    assert names[0] == ["base", "tuned"]
+    assert names[2] == ["tuned"]
+    bottom, top = panels[0].get_ylim()
+    assert bottom > top, "the first variant stands on top"
 
 
 # Sittings
@@ -161,6 +246,47 @@ def test_a_sitting_that_was_cut_off_goes_on_and_a_changed_one_begins_anew(
     assert asked == ["q-2"]
     assert len(read(path, {"model": "one"})) == 3
     assert len(sitting("two", 3)) == len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "section", "same"),
+    [
+        ("jp1/unit-status.md", "unit-status", True),
+        ("a/sched.html", "sched.html#ports", True),
+        ("a/sched.html", "a/sched", True),
+        ("b/sched.html", "a/sched.html", False),
+        ("a/sched.html", "sched.htm", False),
+        ("sched.html", "a/sched.html", False),
+    ],
+)
+def test_the_deciding_page_is_known_by_as_much_of_its_path_as_the_bank_gives(
+    source: str, section: str, same: bool
+) -> None:
+    assert _is_of(source, Question("q", "en", "engineer", "?", ("a", "b", "c", "d"), 0, section=section)) is same
+
+
+def test_who_always_says_the_same_letter_is_right_once_in_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The options are rotated, so the first letter stands for each option once."""
+    nothing: Any = None
+
+    class First:
+        def score(self, prompt: str, options: Sequence[str]) -> list[Any]:
+            listed = [line for line in prompt.split("\n") if line[1:3] == ". "]
+            assert [line[0] for line in listed] == list("ABCD")
+            seen.append([line[3:] for line in listed])
+            return [Score(-1.0 if number == 0 else -2.0, 1) for number, _ in enumerate(options)]
+
+    monkeypatch.setattr("trainer.sittings.support", lambda *_: Support((), np.zeros((0, 4))))
+    monkeypatch.setattr(Candidate, "__init__", lambda *_, **__: None)
+    monkeypatch.setattr(Candidate, "_looked_up", lambda *_: [])
+    candidate = Candidate(nothing, nothing, "letters", tuned=False)
+    candidate._engine = cast(Any, First())
+    seen: list[list[str]] = []
+    question = Question("q", "en", "engineer", "?", ("one", "two", "three", "four"), 2)
+    chosen, rotations = candidate._by_letters(question)
+    assert [first[0] for first in seen] == ["one", "two", "three", "four"]
+    assert rotations == (False, False, True, False)
+    assert chosen == 0, "all options are chosen once: the first of equals"
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +343,35 @@ def test_every_mode_is_sat_by_a_real_model_and_told(pack: Path, tmp_path: Path) 
     again = train("study", run)
     assert again.status == 0
     assert (tmp_path / "study.md").read_text(encoding="utf-8") == told
+
+
+def test_a_library_whose_import_was_killed_is_made_anew(pack: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run.toml"
+    text = CONFIG.format(pack=pack, modes='["closed"]', more="").replace('languages = ["en"]\n', "")
+    run.write_text(text, encoding="utf-8")
+    begun = tmp_path / "out" / "study" / "libraries" / "queue-en.part"
+    begun.mkdir(parents=True)
+    (begun / "library.sqlite").write_bytes(b"half")
+    ended = train("study", run)
+    assert ended.status == 0, ended.err
+    assert not begun.exists()
+    assert (tmp_path / "out" / "study" / "libraries" / "queue-en").is_dir()
+
+
+@pytest.mark.slow
+def test_seats_are_shared_out_over_a_cluster(pack: Path, tmp_path: Path) -> None:
+    reports = []
+    for folder, ray in (("here", ()), ("there", ("--ray", "local"))):
+        run = tmp_path / folder / "run.toml"
+        run.parent.mkdir()
+        text = CONFIG.format(pack=pack, modes='["closed", "agent"]', more="").replace('languages = ["en"]\n', "")
+        run.write_text(text + '\n[[study.variants]]\nname = "again"\nbeside = "base"\n', encoding="utf-8")
+        ended = train("study", run, *ray)
+        assert ended.status == 0, ended.err
+        told = (run.parent / "study.md").read_text(encoding="utf-8")
+        # What it takes is told in seconds, which differ
+        reports.append([line for line in told.split("\n") if not re.search(r"\| (closed|agent) \| \d", line)])
+    assert reports[0] == reports[1]
 
 
 @pytest.mark.parametrize(
