@@ -39,6 +39,8 @@ from trainer.run_config import StudyMode
 PASSAGES = 5
 LONGEST = 300
 """Tokens of a passage in `rag`: five of them and the question fit in the engine's context of 2,048 tokens."""
+RULES: dict[StudyMode, dict[str, str]] = {"rag": {"passages": f"{PASSAGES} of {LONGEST} tokens"}}
+"""What a mode's sitting depends on beside its key: one that was sat under another rule is put aside."""
 LETTERS = ("A", "B", "C", "D")
 SAY_EVERY = 20.0  # seconds
 
@@ -93,6 +95,7 @@ def sit(
 ) -> list[Sat]:
     """Sit the questions that the file at `path` does not hold yet; `key` says what of (a file of another key is put
     aside). Returns all of them in order. Raises EngineStopped."""
+    key = key | RULES.get(mode, {})
     done = read(path, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and not done:  # hours of another model or other questions are not thrown away

@@ -1,7 +1,7 @@
 """The study's chart: accuracy of each variant in each mode, with Wilson's intervals, as SVG, the same each time.
 
 A row of panels a bank, a panel a mode, a line a variant: a dot with its interval. Colours are Okabe and Ito's, which
-stay apart for colour-blind readers; an untuned base is drawn hollow.
+stay apart for colour-blind readers.
 """
 
 from __future__ import annotations

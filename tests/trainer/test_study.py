@@ -248,6 +248,29 @@ def test_a_sitting_that_was_cut_off_goes_on_and_a_changed_one_begins_anew(
     assert len(sitting("two", 3)) == len(asked) == 3
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("rag", 0), ("agent", 1)])
+def test_what_was_read_in_passages_of_another_length_is_sat_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: StudyMode, kept: int
+) -> None:
+    asked: list[str] = []
+
+    def answer(self: Candidate, question: Question) -> Sat:
+        asked.append(question.id)
+        return sat(0, True)
+
+    monkeypatch.setattr(Candidate, "answer", answer)
+    monkeypatch.setattr(Candidate, "__init__", lambda *_, **__: None)
+    nothing: Any = None
+    path = tmp_path / "old.jsonl"
+    row = {"id": "q-0", "level": "engineer", "answer": 0, "chosen": 0, "right": 1.0, "searches": 1, "tokens": 9}
+    old = row | {"seconds": 0.5, "rotations": []}
+    path.write_text(json.dumps({"key": {"model": "one"}}) + "\n" + json.dumps(old) + "\n", encoding="utf-8")
+    question = Question("q-0", "en", "engineer", "?", ("a", "b", "c", "d"), 0)
+    sit(path, {"model": "one"}, [question], nothing, nothing, mode, print, tuned=False)
+    assert len(asked) == 1 - kept
+    assert len(list(tmp_path.glob("old.*.jsonl"))) == 1 - kept, "the old one is put aside, not lost"
+
+
 @pytest.mark.parametrize(
     ("source", "section", "same"),
     [
