@@ -131,7 +131,7 @@ class _Sitting:
                     path = run.out / "study" / "sittings" / bank / variant.name / f"{mode}.jsonl"
                     self._say(f"study: {variant.name}, {pack.id} {seat.lang}, {mode}.")
                     sat = sit(path, key, questions, engine, library, mode, self._say, tuned=_tuned(variant))
-                    sheets.append(Sheet(variant.name, bank, seat.lang, mode, tuple(sat)))
+                    sheets.append(Sheet(variant.name, bank, seat.lang, mode, tuple(sat), key["library"]))
         return sheets
 
 

@@ -25,13 +25,14 @@ PASS = 0.70
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """All that one variant answered of one bank in one mode."""
+    """All that one variant answered of one bank in one mode; `library` is the hash of what was searched."""
 
     variant: str
     bank: str
     lang: Language
     mode: StudyMode
     sat: tuple[Sat, ...]
+    library: str = ""
 
     @property
     def correct(self) -> float:
@@ -128,6 +129,7 @@ def report(
         here = [sheet for sheet in sheets if sheet.bank == bank]
         parts += [
             f"## {bank}, {max(len(sheet.sat) for sheet in here)} questions\n",
+            f"Library {here[0].library[:12]} (hash of its texts).\n" if here[0].library else "",
             _accuracy(here),
             "### By level, agent mode\n",
             _levels(here),
