@@ -1,10 +1,12 @@
-"""Fit what a tuned model's judgement weighs beside the words in an exam (agent.exam.JUDGEMENT).
+"""Fit what a tuned model's judgement and the words weigh in an exam (agent.exam.JUDGEMENT and WORDS), and below what
+distance of the best two options it should search on (CLOSE).
 
-    python -m benchmarks.judgement_fit RUN.toml [--adapter FOLDER]
+    python -m benchmarks.judgement_fit RUN.toml [--adapter FOLDER] [--limit N]
 
-Comes in: a run after `sft`, whose practice questions are held out by their facts. Goes out: for each weight how many of
-the held-out questions are right and the mean log-probability of the right option; weight 0 is the words alone, and
-"alone" the judgement without the words. The weight is written to agent.exam by hand. No exam question is read.
+Comes in: a run after `sft`, whose practice questions are held out by their facts. Goes out: for pairs of weights how
+many of the held-out questions are right, with the mean log-probability of the right option; and for the best pair, by
+distance, the same with the mean of a second view, in which the best two options were searched for too. The constants
+are written to agent.exam by hand. No exam question is read.
 """
 
 from __future__ import annotations
@@ -23,49 +25,92 @@ from agent.merging import merge, read_adapter
 from agent.models import PROMPT_FORMAT_KEY, resolve_model
 from agent.option_support import Floats, support
 from agent.prompts import FORMAT
+from agent.records import Question
+from index.records import Hit
 from trainer.opening import opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.run_config import Run, load_run
 from trainer.sft import is_held, source_of
 
-WEIGHTS = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+WORDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+JUDGEMENTS = (0.0, 0.4, 0.6, 0.8, 1.0)
+DISTANCES = (0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 99.0)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one set of searches tells: the log of each option's share by the words, and the judgement."""
+
+    words: Floats
+    judged: Floats
+
+    def scores(self, words: float, judgement: float) -> Floats:
+        """Each option's score by these weights."""
+        return np.asarray(words * self.words + judgement * self.judged)
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """One question: the log of each option's share by the words, the judgement, and its answer."""
+    """One question: its first view, the one with the best two options searched for too, and its answer."""
 
     lang: str
-    words: Floats
-    judged: Floats
+    first: View
+    second: View
     answer: int
 
 
 def weighed(run: Run, engine: Engine, questions: Sequence[Practice]) -> list[Weighed]:
-    """Every question once, as an exam's `rag` looks it up."""
+    """Every question, looked up as an exam looks it up."""
     found = []
     with opened_library(run) as library:
         for practice in questions:
             question = practice.question
-            told = support(question, [library.search(f"{question.question} {' '.join(question.options)}", TOP)])
-            units, _ = told.weightiest(JUDGED)
-            found.append(Weighed(question.lang, told.options(), judged(engine, units, question), question.answer))
+            hits = [library.search(f"{question.question} {' '.join(question.options)}", TOP)]
+            first = _view(engine, question, hits)
+            for number in np.argsort(-first.scores(0.4, 0.8), kind="stable")[:2]:
+                hits.append(library.search(f"{question.question} {question.options[number]}", TOP))
+            found.append(Weighed(question.lang, first, _view(engine, question, hits), question.answer))
     return found
+
+
+def _view(engine: Engine, question: Question, hits: Sequence[Sequence[Hit]]) -> View:
+    told = support(question, hits)
+    units, _ = told.weightiest(JUDGED)
+    return View(told.options(), judged(engine, units, question))
 
 
 def _log_share(scores: Floats) -> Floats:
     return np.asarray(scores - scores.max() - np.log(np.exp(scores - scores.max()).sum()))
 
 
-def table(questions: Sequence[Weighed]) -> str:
-    """Right ones and log-probabilities by weight."""
-    lines = []
-    ways = [(f"{weight:.2f}", 1.0, weight) for weight in WEIGHTS] + [("alone", 0.0, 1.0)]
-    for name, words, weight in ways:
-        scores = [words * one.words + weight * one.judged for one in questions]
-        right = np.mean([int(each.argmax()) == one.answer for each, one in zip(scores, questions, strict=True)])
-        likely = np.mean([_log_share(each)[one.answer] for each, one in zip(scores, questions, strict=True)])
-        lines.append(f"{name:>6} {right:.3f} {likely:.3f}")
+def _told(scores: Sequence[Floats], answers: Sequence[int]) -> tuple[float, float]:
+    """The share of right ones, and the mean log-probability."""
+    right = [int(each.argmax()) == answer for each, answer in zip(scores, answers, strict=True)]
+    likely = [float(_log_share(each)[answer]) for each, answer in zip(scores, answers, strict=True)]
+    return float(np.mean(right)), float(np.mean(likely))
+
+
+def tables(questions: Sequence[Weighed]) -> str:
+    """By weights, and by distance."""
+    answers = [one.answer for one in questions]
+    pairs = [(words, judgement) for words in WORDS for judgement in JUDGEMENTS if words + judgement > 0]
+    told = {pair: _told([one.first.scores(*pair) for one in questions], answers) for pair in pairs}
+    lines = ["words judged  right  log-prob."]
+    lines += [
+        f"{words:5.1f} {judgement:6.1f}  {told[words, judgement][0]:.3f}  {told[words, judgement][1]:.3f}"
+        for words, judgement in pairs
+    ]
+    best = max(pairs, key=lambda pair: told[pair][1])
+    lines.append(f"best: {best}\ndistance  searched on  right  log-prob.")
+    for distance in DISTANCES:
+        scores = []
+        for one in questions:
+            first, second = one.first.scores(*best), one.second.scores(*best)
+            low, high = np.sort(first)[-2:]
+            scores.append((first + second) / 2 if high - low < distance else first)
+        on = np.mean([np.ptp(np.sort(one.first.scores(*best))[-2:]) < distance for one in questions])
+        right, likely = _told(scores, answers)
+        lines.append(f"{distance:8.1f}  {on:11.2f}  {right:.3f}  {likely:.3f}")
     return "\n".join(lines)
 
 
@@ -73,20 +118,22 @@ def main() -> None:
     """Merge, ask, and say what came of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
+    parser.add_argument("--limit", type=int, default=0, help="questions; 0: all that are held out")
     parser.add_argument("--adapter", type=Path, help="another than the run's sft/adapter")
     args = parser.parse_args()
     run = load_run(args.run)
     asked = load_practice(run.out / "questions" / "questions.jsonl")
     held = [one for one in asked if is_held(source_of(one), run.sft.held, run.seed)]
+    held = held[:: -(-len(held) // args.limit)] if args.limit else held
     adapter = read_adapter(args.adapter or run.out / "sft" / "adapter")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tuned.gguf"
         merge(resolve_model(run.base), adapter, model, storage="q8_0", keys={PROMPT_FORMAT_KEY: FORMAT})
         with Engine(model) as engine:
             found = weighed(run, engine, held)
-    for lang in sorted({one.lang for one in found}):
-        own = [one for one in found if one.lang == lang]
-        print(f"{lang}: {len(own)} questions held out\n{table(own)}")
+    for lang in (*sorted({one.lang for one in found}), ""):
+        own = [one for one in found if one.lang == (lang or one.lang)]
+        print(f"{lang or 'together'}: {len(own)} questions held out\n{tables(own)}")
 
 
 if __name__ == "__main__":
