@@ -2,9 +2,10 @@
 
     python -m benchmarks.still_assistant BASE TUNED [MORE...]
 
-Comes in: models (GGUF files or names); the messages are benchmarks/questions/chat.jsonl, 22 in English and 21 in Japanese, none of
-which is trained on. Goes out: by language how many answers have what they must, how many end by themselves, and how
-many are written as a turn of the app's loop ("Action:"), which belongs to questions asked through it alone.
+Comes in: models (GGUF files or names); the messages are benchmarks/questions/chat.jsonl, 22 in English and 21 in
+Japanese, none of which is trained on. Goes out: by language how many answers have what they must, how many end by
+themselves, and how many are written as a turn of the app's loop ("Action:"), which belongs to questions asked through
+it alone.
 """
 
 from __future__ import annotations
