@@ -1,4 +1,5 @@
 # make run: set up and open the window.  make test: set up and run the gates and the fast tests.
+# make test-all: every test, with coverage (which makes them slower).
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
@@ -14,7 +15,7 @@ setup:
 	@$(PYTHON) packaging/bootstrap.py --dev
 
 test: setup gates corpora
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --durations=25
 
 test-all: setup gates corpora
 	$(BIN)/pytest -m "" --cov --cov-report=term:skip-covered

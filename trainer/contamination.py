@@ -2,6 +2,7 @@
 
 A leak is a run of words (in Japanese, of characters) that a question shares with a text: 13 words is the length that
 the GPT-3 paper and lm-evaluation-harness use. Options count too, since they carry the wording of the right answer.
+Where a text is itself a question, it also leaks one that it is nearly the same as (trainer/near_duplicates.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.records import Question
+from trainer.near_duplicates import Asked, as_asked, copy_of
 
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
@@ -19,7 +21,8 @@ WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A question whose wording stands in a training text: `shared` is the run of words or characters."""
+    """A question whose wording stands in a training text: `shared` is the run of words or characters, or what the text
+    asks where it is a copy."""
 
     question: str
     text: str
@@ -53,3 +56,12 @@ def leaks(
                 if question_id not in seen:
                     seen.add(question_id)
                     yield Leak(question_id, name, run)
+
+
+def copies(texts: Iterable[tuple[str, Asked]], questions: Sequence[Question]) -> Iterator[Leak]:
+    """The questions to be learnt (pairs of name and question) that are nearly the same as one of `questions`."""
+    others = [as_asked(question) for question in questions]
+    for name, text in texts:
+        at = copy_of(text, others)
+        if at is not None:
+            yield Leak(questions[at].id, name, text.text)

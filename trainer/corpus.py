@@ -1,7 +1,8 @@
 """The first stage: text for continual pre-training. Comes in: a library. Goes out: `corpus/documents.jsonl`.
 
 One section a line. Tables become HTML, as in arXiv 2510.00482, so that rows and header cells stay together. Sections
-that say the same (white space and width of characters aside) are taken once. Exam questions in the text stop the run.
+that say the same (white space and width of characters aside) are taken once, and so are near-duplicates
+(trainer/near_duplicates.py). Exam questions in the text stop the run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from agent.bank import load_bank
 from index.errors import TebikiError
 from index.library import Library
 from index.records import Block, Section
-from trainer.contamination import leaks
+from trainer.contamination import copies, leaks
 from trainer.manifest import file_hash, is_current, text_hash, write_manifest
-from trainer.run_config import Run
+from trainer.near_duplicates import asked_in, near_duplicates, stands_alone
+from trainer.run_config import CorpusSettings, Run
 
 
 class QuestionsLeaked(TebikiError):
@@ -47,12 +49,14 @@ class CorpusDocument:
 
 @dataclass(frozen=True, slots=True)
 class CorpusFigures:
-    """What the stage made: documents, characters, and sections left out as too short or said before."""
+    """What the stage made: documents, characters, and sections left out as too short, said before, or near-duplicates
+    of others."""
 
     documents: int
     characters: int
     short: int
     repeated: int
+    alike: int
 
 
 def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
@@ -68,7 +72,7 @@ def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
     if is_current(folder, inputs):
         say(f"corpus: {folder} is current.")
         return None
-    documents, figures = select(sections, run.corpus.shortest)
+    documents, figures = select(sections, run.corpus)
     stop_on_leaks(run, documents)
     folder.mkdir(parents=True, exist_ok=True)
     write_documents(folder / "documents.jsonl", documents)
@@ -85,24 +89,44 @@ def all_sections(library: Library) -> Iterator[SectionBlocks]:
                 yield SectionBlocks(section, library.blocks(section.id))
 
 
-def select(sections: list[SectionBlocks], shortest: int) -> tuple[list[CorpusDocument], CorpusFigures]:
-    """The sections worth training on, each once."""
+def select(sections: Sequence[SectionBlocks], settings: CorpusSettings) -> tuple[list[CorpusDocument], CorpusFigures]:
+    """The sections worth training on, each once, in the library's order."""
+    long = [one for one in sections if len(one.section.text) >= settings.shortest]
+    once = list(_once(long, settings))
+    alike = _alike(once, settings) if settings.alike else set()
+    documents = [_document(one) for at, one in enumerate(once) if at not in alike]
+    return documents, CorpusFigures(
+        documents=len(documents),
+        characters=sum(len(document.text) for document in documents),
+        short=len(sections) - len(long),
+        repeated=len(long) - len(once),
+        alike=len(alike),
+    )
+
+
+def _once(sections: Iterable[SectionBlocks], settings: CorpusSettings) -> Iterator[SectionBlocks]:
+    """The sections without those whose text stood before. A text that is short is said again under another heading:
+    "Default: 5" is another fact there."""
     seen: set[str] = set()
-    documents: list[CorpusDocument] = []
-    short = repeated = 0
     for one in sections:
-        section = one.section
-        if len(section.text) < shortest:
-            short += 1
-            continue
-        same = text_hash("".join(unicodedata.normalize("NFKC", section.text).split()))
-        if same in seen:
-            repeated += 1
-            continue
-        seen.add(same)
-        text = " > ".join(section.heading) + "\n\n" + with_tables_as_html(section.text, one.blocks)
-        documents.append(CorpusDocument(section.manual, section.source, section.heading, section.language, text))
-    return documents, CorpusFigures(len(documents), sum(len(document.text) for document in documents), short, repeated)
+        text = one.section.text
+        alone = stands_alone(text, settings.alone_words, settings.alone_characters)
+        said = "".join(unicodedata.normalize("NFKC", text).split())
+        same = text_hash(said) if alone else text_hash(said, *one.section.heading)
+        if same not in seen:
+            seen.add(same)
+            yield one
+
+
+def _alike(sections: Sequence[SectionBlocks], settings: CorpusSettings) -> set[int]:
+    texts = ((one.section.heading, one.section.text) for one in sections)
+    return set(near_duplicates(texts, settings.alone_words, settings.alone_characters))
+
+
+def _document(one: SectionBlocks) -> CorpusDocument:
+    section = one.section
+    text = " > ".join(section.heading) + "\n\n" + with_tables_as_html(section.text, one.blocks)
+    return CorpusDocument(section.manual, section.source, section.heading, section.language, text)
 
 
 def with_tables_as_html(text: str, blocks: tuple[Block, ...]) -> str:
@@ -125,10 +149,14 @@ def html_table(text: str, block: Block) -> str:
     return "<table>\n" + "\n".join(rows) + "\n</table>"
 
 
-def stop_on_leaks(run: Run, documents: list[CorpusDocument]) -> None:
+def stop_on_leaks(run: Run, documents: Sequence[CorpusDocument]) -> None:
+    """Raises QuestionsLeaked where a bank's wording stands in the documents, or where they ask what an exam asks. What
+    a manual states is no copy of a question, however near it comes: that is what the exam is about."""
     questions = [question for bank in run.banks for question in load_bank(bank)]
-    texts = ((f"{one.source}: {' > '.join(one.heading)}", one.text) for one in documents)
-    found = list(leaks(texts, questions, run.corpus.shared_words, run.corpus.shared_characters))
+    named = [(f"{one.source}: {' > '.join(one.heading)}", one.text) for one in documents]
+    found = list(leaks(named, questions, run.corpus.shared_words, run.corpus.shared_characters))
+    exam = [question for question in questions if question.split != "study"]
+    found += copies(((name, one) for name, text in named for one in asked_in(text)), exam)
     if found:
         first = found[0]
         raise QuestionsLeaked(

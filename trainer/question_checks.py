@@ -12,12 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rapidfuzz import fuzz, process
-
 from agent.records import Question
-from agent.terms import identifiers, is_identifier
+from agent.terms import is_identifier
 from trainer.contamination import leaks
 from trainer.evidence import Finder, plain
+from trainer.near_duplicates import Asked, as_asked, copy_of, twin
 from trainer.question_records import Practice
 
 Reason = Literal[
@@ -25,9 +24,6 @@ Reason = Literal[
     "wording of an exam question", "like an exam question", "like another question", "teacher failed",
 ]  # fmt: skip
 
-ALIKE = 88.0
-"""Likeness (rapidfuzz's ratio, 0 to 100) from which two texts count as the same. Two questions are the same if their
-texts are, their right options are, and they name the same identifiers."""
 STANDS_OUT = 3.0  # how many times longer than the longest wrong one the right option may be
 _FIGURE = re.compile(r"[-+]?\d[\d.,:]*\s?(?:/?[A-Za-z%]{1,7}|[^\W\d_a-zA-Z]{1,4})?")
 _LONG = 60  # characters from which length is looked at: short options differ by chance
@@ -88,8 +84,8 @@ def distinct(
     """The candidates of which no like stands before them, nor in an exam. Earlier ones win."""
     kept: list[Practice] = []
     dropped: list[Dropped] = []
-    exam_texts = [_said(question) for question in exam]
-    texts: list[_Said] = []
+    exam_texts = [as_asked(question) for question in exam]
+    texts: list[Asked] = []
     seen: set[tuple[str, ...]] = set()
     for one in candidates:
         question = one.question
@@ -97,39 +93,19 @@ def distinct(
         if leaked is not None:
             dropped.append(Dropped(question.id, "wording of an exam question", leaked.question))
             continue
-        text = _said(question)
-        twin = _twin(text, exam_texts)
-        if twin is not None:
-            dropped.append(Dropped(question.id, "like an exam question", exam[twin].id))
+        text = as_asked(question)
+        copied = copy_of(text, exam_texts)
+        if copied is not None:
+            dropped.append(Dropped(question.id, "like an exam question", exam[copied].id))
             continue
         same = plain(question.question), *sorted(map(plain, question.options))
-        twin = _twin(text, texts)
-        if same in seen or twin is not None:
+        like = twin(text, texts)
+        if same in seen or like is not None:
             dropped.append(
-                Dropped(question.id, "like another question", "" if twin is None else kept[twin].question.id)
+                Dropped(question.id, "like another question", "" if like is None else kept[like].question.id)
             )
             continue
         seen.add(same)
         texts.append(text)
         kept.append(one)
     return kept, dropped
-
-
-_Said = tuple[str, str]
-"""A question's text and its right option, in lower case."""
-
-
-def _twin(said: _Said, others: Sequence[_Said]) -> int | None:
-    """The first of the others that asks with nearly the same words for nearly the same, and names the same."""
-    question, right = said
-    asked = [other for other, _ in others]
-    names = set(identifiers(f"{question} {right}"))
-    for other, _, at in process.extract(question, asked, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=None):
-        meant = others[at][1]
-        if fuzz.ratio(right, meant) >= ALIKE and set(identifiers(f"{other} {meant}")) == names:
-            return at
-    return None
-
-
-def _said(question: Question) -> _Said:
-    return question.question.casefold(), question.options[question.answer].casefold()

@@ -47,6 +47,11 @@ class CorpusSettings(BaseModel):
 
     languages: tuple[Language, ...] = ("en", "ja")
     shortest: int = Field(default=40, ge=1, description="Characters; shorter sections are left out.")
+    alike: bool = Field(default=True, description="Leave out near-duplicates (trainer/near_duplicates.py).")
+    alone_words: int = Field(
+        default=12, ge=1, description="Words from which a text counts without its heading; shorter ones only under it."
+    )
+    alone_characters: int = Field(default=30, ge=1, description="The same for Japanese, in characters.")
     shared_words: int = Field(
         default=13, ge=5, description="Words in a row shared with a bank's question that stop the run."
     )

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.bank import load_bank
+from agent.prompts import parse_turn
 from index.errors import TebikiError
-from trainer.contamination import leaks
+from trainer.contamination import copies, leaks
 from trainer.corpus import QuestionsLeaked
 from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
+from trainer.near_duplicates import Asked, as_asked, folded
 from trainer.opening import library_hash, opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.reading_records import Passage, load_passages
@@ -130,19 +132,36 @@ def _drawn(rows: list[Drawn], most: int | None, seed: int) -> list[Drawn]:
 def stop_on_leaks(
     run: Run, talks: Sequence[Trajectory], asked: Sequence[Practice], passages: Sequence[Passage] = ()
 ) -> None:
-    """Raises QuestionsLeaked where an exam question's wording stands in what is to be learnt. Questions of a bank that
-    may be studied are none."""
+    """Raises QuestionsLeaked where an exam question's wording stands in what is to be learnt, or where nearly the same
+    is asked there. Questions of a bank that may be studied are none."""
     exam = [one for bank in run.banks for one in load_bank(bank) if one.split != "study"]
-    texts = [(one.id, "\n".join(text for _, text in one.messages)) for one in talks]
-    texts += [(one.question.id, "\n".join((one.question.question, *one.question.options))) for one in asked]
+    trajectories, questions = _files(run)
+    texts = [(f"{one.id} of {trajectories}", "\n".join(text for _, text in one.messages)) for one in talks]
+    texts += [
+        (f"{one.question.id} of {questions}", "\n".join((one.question.question, *one.question.options)))
+        for one in asked
+    ]
     texts += [(one.id, "\n".join(one.texts())) for one in passages]
     found = list(leaks(texts, exam, run.corpus.shared_words, run.corpus.shared_characters))
+    put = [(f"{one.id} of {trajectories}", said) for one in talks for said in _put(one)]
+    put += [(f"{one.question.id} of {questions}", as_asked(one.question)) for one in asked]
+    put += [(one.id, Asked(folded(said.question))) for one in passages for said in one.questions]
+    found += copies(put, exam)
     if found:
         first = found[0]
         raise QuestionsLeaked(
             f"{len(found)} exam questions share wording with what is to be learnt, first {first.question} with "
             f"{first.text} ('{first.shared}'): take it out of the tasks or the practice questions."
         )
+
+
+def _put(talk: Trajectory) -> Iterator[Asked]:
+    """What a user asks in a conversation, with what the assistant answers in the end."""
+    turns = [parse_turn(text) for role, text in talk.messages if role == "assistant"]
+    answer = turns[-1][2] if turns and turns[-1] and turns[-1][1] == "answer" else ""
+    for role, text in talk.messages:
+        if role == "user" and not text.startswith("Observation:"):
+            yield Asked(folded(text.removeprefix("Question:")), folded(answer))
 
 
 def _library(run: Run) -> str:
