@@ -200,6 +200,9 @@ class Variant(BaseModel):
     tuned: bool = True
     beside: str = ""
     languages: tuple[Language, ...] = ("en", "ja")
+    banks: tuple[str, ...] = Field(
+        default=(), description='Which it sits, as "jp1-en" (pack and language); all if empty.'
+    )
 
 
 StudyMode = Literal["letters", "closed", "rag", "rag+extractor", "agent", "oracle"]

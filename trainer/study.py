@@ -62,7 +62,8 @@ def make_study(run: Run, say: Callable[[str], None], *, ray: str = "") -> tuple[
     for path in run.study.packs:
         pack = load_pack(path)
         for lang in LANGUAGES:
-            able = [one for one in run.study.variants if lang in one.languages]
+            bank = f"{pack.id}-{lang}"
+            able = [one for one in run.study.variants if lang in one.languages and bank in (one.banks or (bank,))]
             if able and _questions(run, pack, lang):
                 _library(run, pack, lang, say)
                 seats += [Seat(variant, models[variant.name], path, lang) for variant in able]

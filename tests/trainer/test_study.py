@@ -371,13 +371,15 @@ def test_every_mode_is_sat_by_a_real_model_and_told(pack: Path, tmp_path: Path) 
 def test_a_library_whose_import_was_killed_is_made_anew(pack: Path, tmp_path: Path) -> None:
     run = tmp_path / "run.toml"
     text = CONFIG.format(pack=pack, modes='["closed"]', more="").replace('languages = ["en"]\n', "")
-    run.write_text(text, encoding="utf-8")
+    run.write_text(text + '\n[[study.variants]]\nname = "elsewhere"\nbanks = ["other-en"]\n', encoding="utf-8")
     begun = tmp_path / "out" / "study" / "libraries" / "queue-en.part"
     begun.mkdir(parents=True)
     (begun / "library.sqlite").write_bytes(b"half")
     ended = train("study", run)
     assert ended.status == 0, ended.err
     assert not begun.exists()
+    sittings = tmp_path / "out" / "study" / "sittings" / "queue-en"
+    assert [one.name for one in sittings.iterdir()] == ["base"], "a variant sits the banks that it names"
     assert (tmp_path / "out" / "study" / "libraries" / "queue-en").is_dir()
 
 
