@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def config(tebiki: Tebiki, tmp_path: Path) -> Path:
     return path
 
 
-def documents(config: Path) -> list[dict[str, str]]:
+def documents(config: Path) -> list[dict[str, Any]]:
     lines = (config.parent / "out" / "corpus" / "documents.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
