@@ -10,8 +10,9 @@ import pytest
 
 from agent.bank import load_bank, split_of
 from tests.conftest import ROOT
-from trainer.contamination import leaks
+from trainer.contamination import copies, leaks
 from trainer.evidence import within
+from trainer.near_duplicates import as_asked
 from trainer.question_records import Practice, load_practice
 
 JP1 = ROOT / "domains" / "jp1"
@@ -46,6 +47,12 @@ def test_no_wording_of_an_exam_question_is_in_them(questions: list[Practice]) ->
     exam = [one for path in (JP1 / "bank").glob("*.jsonl") for one in load_bank(path) if one.split == "exam"]
     texts = [(one.question.id, "\n".join((one.question.question, *one.question.options))) for one in questions]
     assert list(leaks(texts, exam, 13, 30)) == []
+
+
+def test_none_is_nearly_an_exam_question(questions: list[Practice]) -> None:
+    exam = [one for path in (JP1 / "bank").glob("*.jsonl") for one in load_bank(path) if one.split == "exam"]
+    assert len(exam) >= 150
+    assert list(copies(((one.question.id, as_asked(one.question)) for one in questions), exam)) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

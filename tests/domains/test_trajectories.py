@@ -13,7 +13,9 @@ import pytest
 from agent.bank import load_bank
 from index.asked import load_asked
 from tests.conftest import ROOT
-from trainer.contamination import leaks
+from trainer.contamination import copies, leaks
+from trainer.near_duplicates import Asked
+from trainer.near_duplicates import folded as compared
 
 JP1 = ROOT / "domains" / "jp1"
 FILES = sorted((JP1 / "trajectories").glob("*.jsonl"))
@@ -85,3 +87,10 @@ def test_no_exam_question_stands_in_them(path: Path) -> None:
         for row in rows(path)
     )
     assert not list(leaks(texts, questions, 13, 30))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_none_asks_nearly_what_an_exam_asks(path: Path) -> None:
+    exam = [one for lang in ("en", "ja") for one in load_bank(JP1 / "bank" / f"{lang}.jsonl") if one.split == "exam"]
+    put = ((row["id"], Asked(compared(row["question"]), compared(row["answer"]))) for row in rows(path))
+    assert list(copies(put, exam)) == []

@@ -66,6 +66,27 @@ def test_sections_come_once_with_their_headings_and_tables_as_html(config: Path)
     assert "<td>event &lt;service&gt;</td>" in ports["text"]
 
 
+def test_near_duplicates_and_repeats_are_left_out_and_counted_apart(tebiki: Tebiki, config: Path) -> None:
+    folder = config.parent
+    copy = HOLD.replace("the operator", "Operator").removesuffix(".")
+    (folder / "copy.md").write_text(f"# Holding\n\n{copy}\n", encoding="utf-8")
+    short = "".join(f"## {name}\n\nThe value is a number of at most five digits.\n\n" for name in ("-n", "-m"))
+    (folder / "options.md").write_text(f"# Options\n\n{short}", encoding="utf-8")
+    for name in ("copy.md", "options.md"):
+        assert tebiki("import", folder / name, "--library", folder / "library").status == 0
+    assert train("corpus", config).status == 0
+    figures = json.loads((folder / "out" / "corpus" / "manifest.json").read_text(encoding="utf-8"))["figures"]
+    assert {name: figures[name] for name in ("documents", "repeated", "alike", "short")} == {
+        "documents": 4, "repeated": 1, "alike": 1, "short": 1,
+    }  # fmt: skip
+    assert [one["heading"] for one in documents(config) if one["heading"][0] == "Options"] == [
+        ["Options", "-n"], ["Options", "-m"],
+    ]  # fmt: skip
+    config.write_text(config.read_text() + "[corpus]\nalike = false\n", encoding="utf-8")
+    assert train("corpus", config).status == 0
+    assert len(documents(config)) == 5
+
+
 def test_a_second_run_finds_the_stage_current(config: Path) -> None:
     train("corpus", config)
     written = (config.parent / "out" / "corpus" / "manifest.json").stat().st_mtime_ns
