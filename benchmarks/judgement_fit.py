@@ -1,9 +1,10 @@
 """Fit what a tuned model's judgement and the words weigh in an exam (agent.exam.JUDGEMENT and WORDS), and below what
-distance of the best two options it should search on (CLOSE).
+distance of the best two options it should search on (UNSURE).
 
     python -m benchmarks.judgement_fit RUN.toml [--adapter FOLDER] [--limit N]
 
-Comes in: a run after `sft`, whose practice questions are held out by their facts. Goes out: for pairs of weights how
+Comes in: a run after `sft`. Asked are the practice questions that it held out and that share no fact with one it
+learnt, and no deciding evidence with a conversation it learnt. Goes out: for pairs of weights how
 many of the held-out questions are right, with the mean log-probability of the right option; and for the best pair, by
 distance, the same with the mean of a second view, in which the best two options were searched for too. The constants
 are written to agent.exam by hand. No exam question is read.
@@ -20,19 +21,21 @@ from pathlib import Path
 import numpy as np
 
 from agent.engine import Engine
-from agent.exam import JUDGED, TOP, judged
+from agent.exam import JUDGED, JUDGEMENT, TOP, WORDS, judged
 from agent.merging import merge, read_adapter
 from agent.models import PROMPT_FORMAT_KEY, resolve_model
 from agent.option_support import Floats, support
 from agent.prompts import FORMAT
 from agent.records import Question
 from index.records import Hit
+from trainer.evidence import plain
 from trainer.opening import opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.run_config import Run, load_run
 from trainer.sft import is_held, source_of
+from trainer.trajectories import NAME, read
 
-WORDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 JUDGEMENTS = (0.0, 0.4, 0.6, 0.8, 1.0)
 DISTANCES = (0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 99.0)
 
@@ -67,10 +70,26 @@ def weighed(run: Run, engine: Engine, questions: Sequence[Practice]) -> list[Wei
             question = practice.question
             hits = [library.search(f"{question.question} {' '.join(question.options)}", TOP)]
             first = _view(engine, question, hits)
-            for number in np.argsort(-first.scores(0.4, 0.8), kind="stable")[:2]:
+            for number in np.argsort(-first.scores(WORDS, JUDGEMENT), kind="stable")[:2]:
                 hits.append(library.search(f"{question.question} {question.options[number]}", TOP))
             found.append(Weighed(question.lang, first, _view(engine, question, hits), question.answer))
     return found
+
+
+def unseen(run: Run) -> list[Practice]:
+    """The practice questions of which nothing was learnt."""
+    asked = load_practice(run.out / "questions" / "questions.jsonl")
+    held = [one for one in asked if is_held(source_of(one), run.sft.held, run.seed)]
+    learnt = {fact for one in asked if one not in held for fact in one.facts}
+    talks = [
+        one
+        for one in read(run.out / "trajectories" / NAME)
+        if not is_held(one.source or one.id, run.sft.held, run.seed)
+    ]
+    said = plain("\n".join(text for one in talks for _, text in one.messages))
+    return [
+        one for one in held if not learnt & set(one.facts) and not any(plain(text) in said for text in one.evidence)
+    ]
 
 
 def _view(engine: Engine, question: Question, hits: Sequence[Sequence[Hit]]) -> View:
@@ -93,7 +112,7 @@ def _told(scores: Sequence[Floats], answers: Sequence[int]) -> tuple[float, floa
 def tables(questions: Sequence[Weighed]) -> str:
     """By weights, and by distance."""
     answers = [one.answer for one in questions]
-    pairs = [(words, judgement) for words in WORDS for judgement in JUDGEMENTS if words + judgement > 0]
+    pairs = [(words, judgement) for words in SHARES for judgement in JUDGEMENTS if words + judgement > 0]
     told = {pair: _told([one.first.scores(*pair) for one in questions], answers) for pair in pairs}
     lines = ["words judged  right  log-prob."]
     lines += [
@@ -122,8 +141,7 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, help="another than the run's sft/adapter")
     args = parser.parse_args()
     run = load_run(args.run)
-    asked = load_practice(run.out / "questions" / "questions.jsonl")
-    held = [one for one in asked if is_held(source_of(one), run.sft.held, run.seed)]
+    held = unseen(run)
     held = held[:: -(-len(held) // args.limit)] if args.limit else held
     adapter = read_adapter(args.adapter or run.out / "sft" / "adapter")
     with tempfile.TemporaryDirectory() as folder:

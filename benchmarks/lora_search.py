@@ -42,8 +42,7 @@ def tried(run: Run, setting: Setting, units: int) -> dict[str, float]:
     """Fine-tune with a setting; the stage's figures."""
     out = run.out / "search" / setting.name
     for stage in ("questions", "trajectories"):
-        if not (out / stage).is_dir():
-            shutil.copytree(run.out / stage, out / stage)
+        shutil.copytree(run.out / stage, out / stage, dirs_exist_ok=True)
     most = {"choice": units // 2, "reading": units // 4, "react": units // 8, "one-step": units // 16}
     lora = run.sft.lora.model_copy(
         update={"rank": setting.rank, "alpha": 2.0 * setting.rank, "targets": setting.targets}

@@ -63,9 +63,9 @@ def measured(run: Run, side: str, most: int) -> dict[str, float]:
     """Speed in tokens a second, and the held-out loss before and after."""
     import torch
 
+    from trainer.adapters import adapted
     from trainer.bases import load_base
     from trainer.fitting import precision
-    from trainer.lora import adapted
     from trainer.rendering import conversation
     from trainer.run_config import base_path
     from trainer.samples import Row, Text

@@ -150,9 +150,12 @@ def study_command(config: Config, ray: Ray = "") -> None:
 
 @app.command("run")
 def run_command(config: Config) -> None:
-    """Every stage in order; what is current is not made again."""
+    """Every stage in order; what is current is not made again, and cpt left out where sft does not go on from it."""
     run = load_run(config)
     for stage in STAGES:
+        if stage is cpt and not run.sft.after_cpt:
+            say("cpt: left out, as sft.after_cpt is false.")
+            continue
         stage(run)
     if run.study.variants:
         study(run)
@@ -163,6 +166,9 @@ def main() -> None:
         app()
     except TebikiError as error:
         say(f"tebiki train: {error}")
+        sys.exit(1)
+    except OSError as error:
+        say(f"tebiki train: {error.filename or 'A file'} can't be read or written ({error.strerror or error}).")
         sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:

@@ -66,7 +66,7 @@ def make_corpus(run: Run, say: Callable[[str], None]) -> CorpusFigures | None:
         sections = [one for one in all_sections(library) if one.section.language in run.corpus.languages]
     inputs = {
         "library": text_hash(*(one.section.text for one in sections)),
-        "banks": {bank.name: file_hash(bank) for bank in run.banks},
+        "banks": [file_hash(bank) for bank in run.banks],
         "settings": run.corpus.model_dump(mode="json"),
     }
     if is_current(folder, inputs):

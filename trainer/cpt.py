@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import TebikiError
 from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
-from trainer.run_config import Run, base_path
+from trainer.run_config import OF_THE_MACHINE, Run, base_path
 
 if TYPE_CHECKING:
     from trainer.bases import Base
@@ -42,7 +43,7 @@ def make_cpt(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     inputs = {
         "base": file_hash(base_file) if base_file.is_file() else "",
         "corpus": file_hash(corpus),
-        "settings": run.cpt.model_dump(mode="json"),
+        "settings": run.cpt.model_dump(mode="json", exclude={"training": OF_THE_MACHINE}),
         "seed": run.seed,
     }
     if is_current(folder, inputs):
@@ -82,7 +83,7 @@ def packed_rows(run: Run, base: Base, documents: list[str]) -> list[Row]:
     order = list(documents)
     random.Random(run.seed).shuffle(order)
     tokens: list[list[int]] = []
-    room = run.cpt.most_tokens or sum(map(len, order))
+    room = run.cpt.most_tokens or sys.maxsize
     for text in order:
         ids = base.tokenizer(text, add_special_tokens=False)["input_ids"]
         tokens.append(ids[:room])

@@ -79,6 +79,8 @@ class ExportFigures:
 def make_export(run: Run, say: Callable[[str], None]) -> ExportFigures | None:
     """Run the stage; None when what is there is current. Raises MergedMissing, ModelUnreadable, ParityFailed,
     QuantisingFailed, NothingMeasured, NoRoom."""
+    if run.export.ship not in run.export.forms:
+        raise ParityFailed(f"export.ship is {run.export.ship}, which is not among export.forms: add it there.")
     merged, folder, adapter = run.out / "merge" / MERGED, run.out / "export", chosen_adapter(run).folder
     if not merged.is_file():
         raise MergedMissing(f"There is no {merged}: run the stage merge first.")
@@ -250,8 +252,6 @@ def check_limits(figures: ExportFigures, run: Run) -> None:
             )
     if (eight := by_form.get("q8_0")) and eight.kl > Q8_KL:
         raise ParityFailed(f"q8_0 has a mean KL of {eight.kl:.4f} (at most {Q8_KL}): leave it out of export.forms.")
-    if run.export.ship not in by_form:
-        raise ParityFailed(f"export.ship is {run.export.ship}, which is not among export.forms: add it there.")
     if by_form[run.export.ship].kl > SHIPPED_KL:
         raise ParityFailed(_next_best(by_form[run.export.ship], figures.forms))
     for one in figures.forms:

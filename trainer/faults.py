@@ -16,3 +16,7 @@ class QuestionsUnusable(TebikiError):
 
 class ClusterMissing(TebikiError):
     """Work was to be spread over a Ray cluster, which is not installed or does not answer."""
+
+
+class TrainingFailed(TebikiError):
+    """Training can't go on: the loss is not a number, or memory or disk ran out; says where and what to change."""

@@ -18,8 +18,9 @@ from accelerate import PartialState
 
 from agent.errors import AdapterUnusable
 from agent.merging import CONFIG
+from trainer.adapters import adapted
 from trainer.bases import Base
-from trainer.lora import LOOKS, STEPS, Training, adapted
+from trainer.lora import LOOKS, STEPS, Training
 from trainer.run_config import LoraSettings, TrainingSettings
 from trainer.samples import Unit
 from trainer.sharding import on_cpu

@@ -16,8 +16,8 @@ from agent.bank import load_bank
 from agent.engine import Engine
 from agent.exam import take
 from agent.records import ExamResult, Mode, Question
-from index.library import Library
 from trainer.export import SHIPPED_KL, FormFigures, form_path, read_figures
+from trainer.opening import opened_library
 from trainer.run_config import Form, Run
 
 LOST = 0.01
@@ -45,7 +45,7 @@ def score_forms(
     Raises BankInvalid, LibraryMissing, EngineStopped."""
     questions = _exam(load_bank(bank), limit)
     scores = []
-    with Library.open(run.library) as library:
+    with opened_library(run) as library:
         for one in read_figures(run).forms:
             path = form_path(run, one.form)
             if not path.is_file():  # f16 that was made only to compare

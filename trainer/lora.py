@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,18 +19,19 @@ from typing import cast
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 
-from agent.merging import CONFIG
-from index.errors import TebikiError
 from trainer import checkpoints, sharding
+from trainer.adapters import write_adapter
 from trainer.bases import Base
 from trainer.batching import groups, micro_batches
 from trainer.checkpoints import Place
+from trainer.faults import TrainingFailed
 from trainer.losses import Likelihood, batch, losses
-from trainer.run_config import LoraSettings, TrainingSettings
+from trainer.run_config import TrainingSettings
 from trainer.samples import Choice, Text, Unit
 from trainer.sharding import gathered
 
@@ -41,10 +41,6 @@ BEST = "best.pt"
 ADAPTER = "adapter"
 SAY_EVERY = 15.0  # seconds
 CHECKPOINTS = "checkpoints"
-
-
-class TrainingFailed(TebikiError):
-    """Training can't go on: the loss is not a number, or memory or disk ran out; says where and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,28 +89,6 @@ class Trained:
     stopped_early: bool
     tokens: int
     seconds: float
-
-
-def adapted(base: Base, settings: LoraSettings, *, onto: Path | None = None) -> PeftModel:
-    """The base with a fresh LoRA, or with the one in `onto` to go on from, in float32 whatever the base is in."""
-    if onto is not None:
-        model = PeftModel.from_pretrained(base.model, str(onto), is_trainable=True)
-    else:
-        wanted = LoraConfig(
-            r=settings.rank,
-            lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft's own default is a float in other places
-            lora_dropout=settings.dropout,
-            use_rslora=settings.rank_stabilised,
-            target_modules=list(settings.targets),
-            task_type="CAUSAL_LM",
-        )
-        made = get_peft_model(base.model, wanted)
-        assert isinstance(made, PeftModel)  # with a task type it is one
-        model = made
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    return model
 
 
 class Training:
@@ -186,17 +160,20 @@ class Training:
             self._save(place)
             self._write_adapter()
         except RuntimeError as error:
+            if _cut_short(error):
+                raise self._unwritten("the disk is full, it seems") from error
             if not _out_of_memory(error):
                 raise
             raise TrainingFailed(
                 f"Memory ran out at step {place.step}: lower micro_tokens, or set gradient_checkpointing = true."
             ) from error
-        except OSError as error:
-            raise TrainingFailed(
-                f"{self._folder} can't be written ({error.strerror}): make room, run again."
-            ) from error
+        except (OSError, SafetensorError) as error:
+            raise self._unwritten(getattr(error, "strerror", None) or str(error)) from error
         early = place.step < self.steps
         return Trained(place.step, place.best, early, self._tokens, time.monotonic() - started)
+
+    def _unwritten(self, why: str) -> TrainingFailed:
+        return TrainingFailed(f"{self._folder} can't be written ({why}): make room, run again.")
 
     def _taken_up(self) -> Place:
         """The newest checkpoint's place, with everything put back to it; steps after it are done again."""
@@ -225,7 +202,7 @@ class Training:
         if not math.isfinite(norm) or not math.isfinite(figures.value):
             raise TrainingFailed(
                 f"The loss is not a number at step {step} (units {group[0]}...): lower the learning rate ({rate:.1e}), "
-                f"or look at the data; the last good state is in {self._folder / CHECKPOINTS}."
+                "or look at the data."
             )
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -366,22 +343,14 @@ def _whole(line: str) -> bool:
     return line.startswith("{") and line.endswith("}")
 
 
-def write_adapter(model: PeftModel, base: Base, folder: Path, weights: dict[str, torch.Tensor] | None = None) -> None:
-    """Save the adapter, with these weights by parameter name instead of its own where they are given, and with the
-    SHA-256 of the base that it belongs to, as it was trained."""
-    beside = folder.with_name(folder.name + ".new")
-    model.save_pretrained(str(beside), state_dict=weights)
-    config = json.loads((beside / CONFIG).read_text(encoding="utf-8"))
-    config |= {"base_model_name_or_path": base.path.name, "base_sha256": base.sha256}
-    (beside / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (beside / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
-
-
 def _out_of_memory(error: RuntimeError) -> bool:
     """Of a GPU there is an exception of its own, of a CPU only words."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _cut_short(error: RuntimeError) -> bool:
+    """torch writes by its own means, and tells of a full disk in its own words."""
+    return "PytorchStreamWriter" in str(error) or "inline_container" in str(error)
 
 
 def _silent(text: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agent.errors import AdapterUnusable, ModelUnreadable
-from agent.merging import ADAPTER, CONFIG, Adapter, file_sha256, merge, read_adapter
+from agent.merging import ADAPTER, CONFIG, Adapter, Storage, file_sha256, merge, read_adapter
 from agent.models import PROMPT_FORMAT_KEY
 from agent.prompts import FORMAT
 from index.errors import TebikiError
@@ -74,9 +74,11 @@ def make_merge(run: Run, say: Callable[[str], None]) -> MergeFigures | None:
     keys: dict[str, str | list[str]] = {PROMPT_FORMAT_KEY: FORMAT} if chosen.tuned else {}
     if run.merge.languages:
         keys[LANGUAGES_KEY] = list(run.merge.languages)
+    if base.is_dir():
+        say(f"merge: {base} is written as a GGUF first.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _merge(base, adapter, folder, keys, say)
+        merge_into(folder / MERGED, base, adapter, "f32", keys, _progress(say))
         figures = MergeFigures(
             str(chosen.folder), len(adapter.deltas), chosen.tuned, (folder / MERGED).stat().st_size,
             time.monotonic() - started,
@@ -112,25 +114,28 @@ def no_room(folder: Path, error: OSError) -> NoRoom:
     return NoRoom(f"{folder} can't be written ({error.strerror or error}): check that it may be, run again.")
 
 
-def _merge(
-    base: Path, adapter: Adapter, folder: Path, keys: dict[str, str | list[str]], say: Callable[[str], None]
-) -> None:
+def merge_into(
+    path: Path, base: Path, adapter: Adapter | None, storage: Storage, keys: dict[str, str | list[str]],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:  # fmt: skip
+    """Write base and adapter as one GGUF to `path`; a base that is a Hugging Face folder becomes a GGUF first.
+    Raises AdapterUnusable, ModelUnreadable, FolderUnusable, OSError."""
     if not base.is_dir():
-        merge(base, adapter, folder / MERGED, storage="f32", keys=keys, progress=_progress(say))
+        merge(base, adapter, path, storage=storage, keys=keys, progress=progress)
         return
     from trainer.bases import load_base
     from trainer.folder_gguf import write_folder
 
-    if adapter.base and adapter.base != file_sha256(weights_of(base)):
+    if adapter and adapter.base and adapter.base != file_sha256(weights_of(base)):
         raise AdapterUnusable(
             f"The adapter in {adapter.path} was made for another base model than {base}: give the one it was trained "
             "on, or train it again on this one."
         )
-    as_file = folder / "base-f32.gguf"
+    as_file = path.with_name("base-f32.gguf")
     try:
-        say(f"merge: writing {base} as a GGUF.")
         write_folder(load_base(base), as_file)
-        merge(as_file, replace(adapter, base=""), folder / MERGED, storage="f32", keys=keys, progress=_progress(say))
+        of_it = replace(adapter, base="") if adapter else None
+        merge(as_file, of_it, path, storage=storage, keys=keys, progress=progress)
     finally:
         as_file.unlink(missing_ok=True)
 

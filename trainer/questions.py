@@ -91,7 +91,7 @@ def _inputs(run: Run, sections: Sequence[SectionBlocks]) -> dict[str, Any]:
     base = Path(run.base)
     return {
         "library": text_hash(*(one.section.text for one in sections)),
-        "banks": {bank.name: file_hash(bank) for bank in run.banks},
+        "banks": [file_hash(bank) for bank in run.banks],
         "recorded": [file_hash(path) for path in run.questions.recorded],
         "teacher": teacher and teacher.model_dump(mode="json", exclude={"timeout", "retries"}),
         "base": file_hash(base) if teacher and teacher.kind == "student" and base.is_file() else "",
@@ -129,9 +129,11 @@ def _ask(run: Run, passages: Sequence[Passage], journal: Journal, say: Callable[
     if len(left) < len(passages):
         say(f"questions: {len(passages) - len(left)} of {len(passages)} passages were done before.")
     said = time.monotonic()
+    failed: list[tuple[str, Dropped]] = []
     in_a_row = 0
     for number, outcome in enumerate(mapped(_Asker(run), left, ray), start=1):
         if isinstance(outcome, Dropped) and outcome.reason == "teacher failed":
+            failed.append((_key(left[number - 1]), outcome))
             in_a_row += 1
             if in_a_row == GIVE_UP:
                 raise TeacherFailed(f"{outcome.detail} It failed {GIVE_UP} times in a row; what is done is kept.")
@@ -141,6 +143,8 @@ def _ask(run: Run, passages: Sequence[Passage], journal: Journal, say: Callable[
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
             say(f"questions: {len(passages) - len(left) + number} of {len(passages)} passages.")
+    for key, dropped in failed:  # asked again if the stage is cut off before this
+        journal.add(key, _result(dropped))
 
 
 class _Asker:

@@ -87,9 +87,13 @@ class TrainingSettings(BaseModel):
     bf16: bool = False
     gradient_checkpointing: bool = False
     look_every: int = Field(default=50, ge=1, description="Steps between looks at what is held out.")
-    patience: int = Field(default=3, ge=0, description="Looks without getting better before it stops.")
+    patience: int = Field(default=3, ge=0, description="Looks in a row without getting better that are borne.")
     least_gain: float = Field(default=0.0, ge=0, description="Nats that count as better.")
     save_every: float = Field(default=300.0, ge=0, description="Seconds between checkpoints.")
+
+
+OF_THE_MACHINE = {"micro_tokens", "gradient_checkpointing", "save_every"}
+"""Keys of `TrainingSettings` that change how much fits and is lost, not what is learnt: a run goes on under others."""
 
 
 class TeacherSettings(BaseModel):
@@ -144,18 +148,21 @@ class TrajectoriesSettings(BaseModel):
     chat: tuple[Path, ...] = Field(default=(), description="General chat: {messages: [{role, content}]} a line.")
 
 
+Kind = Literal["react", "one-step", "choice", "reading", "chat", "opseval", "fireact"]
+
+
 class SftSettings(BaseModel):
     """Supervised fine-tuning on what the stages before made; from the adapter of `cpt` where `after_cpt`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     after_cpt: bool = True
-    kinds: tuple[Literal["react", "one-step", "choice", "reading", "chat", "opseval", "fireact"], ...] = (
-        "react", "one-step", "choice", "reading", "chat",
-    )  # fmt: skip
+    kinds: tuple[Kind, ...] = ("react", "one-step", "choice", "reading", "chat")
     reading: tuple[Path, ...] = Field(default=(), description="Passages of no product, with questions (reading.py).")
     exchanged: bool = Field(default=True, description="Choices once more with two options exchanged (exchange.py).")
-    most: dict[str, int] = Field(default_factory=dict, description="Units of a kind, drawn by the seed; all if absent.")
+    most: dict[Kind, int] = Field(
+        default_factory=dict, description="Units of a kind, drawn by the seed; all if absent."
+    )
     held: float = Field(default=0.05, ge=0, lt=0.5)
     lora: LoraSettings = LoraSettings()
     training: TrainingSettings = TrainingSettings()
@@ -218,6 +225,9 @@ class StudySettings(BaseModel):
     libraries: dict[str, Path] = Field(
         default_factory=dict, description="Library of a pack and language (jp1-en); made from its primer if absent."
     )
+    aims: dict[str, float] = Field(
+        default_factory=dict, description="Share right in agent mode that is aimed at, of a pack and language."
+    )
     modes: tuple[StudyMode, ...] = ("letters", "closed", "rag", "rag+extractor", "agent", "oracle")
     most_questions: int = Field(default=0, ge=0, description="Of a bank, drawn by the seed, for a trial; 0: all.")
     report: Path = Path("study.md")
@@ -259,9 +269,17 @@ def load_run(path: Path) -> Run:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise RunInvalid(f"{path}: '{key}' can't be used ({first['msg']}); correct it there.") from error
-    run = _rooted(Run.model_validate(values), path.absolute().parent)
-    beside = path.absolute().parent / Path(run.base).expanduser()
-    return run.model_copy(update={"base": str(beside)}) if beside.exists() else run
+    folder = path.absolute().parent
+    run = _rooted(Run.model_validate(values), folder)
+    variants = tuple(one.model_copy(update={"base": _beside(one.base, folder)}) for one in run.study.variants)
+    study = run.study.model_copy(update={"variants": variants})
+    return run.model_copy(update={"base": _beside(run.base, folder), "study": study})
+
+
+def _beside(base: str, folder: Path) -> str:
+    """A base as it is named, or the file or folder of that name where there is one beside the run's file."""
+    path = folder / Path(base).expanduser()
+    return str(path) if base and path.exists() else base
 
 
 def base_path(run: Run) -> Path:

@@ -2,7 +2,8 @@
 
 Conversations are learnt where the assistant speaks, choice questions by the verdict on each option before what the
 search brings (trainer.choices), or before a passage of no product (trainer.reading). What is held out for early
-stopping is drawn by the question that it came from, so that no other wording of a held-out question is trained on.
+stopping is drawn by what it came from: a choice by its question's facts, a conversation by its question, in whatever
+wording. A held-out choice may share a fact with a conversation that is learnt: enough to stop by, not to measure by.
 Nothing of an exam's questions may stand in any of it.
 """
 
@@ -13,10 +14,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from agent import exam, option_support
 from agent.bank import load_bank
-from agent.prompts import parse_turn
+from agent.prompts import FORMAT, parse_turn
 from index.errors import TebikiError
 from trainer.contamination import copies, leaks
 from trainer.corpus import QuestionsLeaked
@@ -25,7 +27,7 @@ from trainer.near_duplicates import Asked, as_asked, folded
 from trainer.opening import library_hash, opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.reading_records import Passage, load_passages
-from trainer.run_config import Run, base_path
+from trainer.run_config import OF_THE_MACHINE, Kind, Run, base_path
 from trainer.trajectories import NAME as TRAJECTORIES
 from trainer.trajectories import Trajectory, read
 
@@ -73,7 +75,8 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         "library": _library(run) if asked else "",
         "data": {path.parent.name: file_hash(path) for path in _files(run) if path.is_file()},
         "reading": [file_hash(path) for path in run.sft.reading] if passages else [],
-        "settings": run.sft.model_dump(mode="json"),
+        "shown": [FORMAT, exam.TOP, exam.JUDGED, str(option_support.WEIGHTS), *map(file_hash, run.glossaries)],
+        "settings": run.sft.model_dump(mode="json", exclude={"training": OF_THE_MACHINE}),
         "seed": run.seed,
     }
     if is_current(folder, inputs):
@@ -82,6 +85,11 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     base = load_base(base_path(run), dtype=precision(run.sft.training))
     lessons = [*_conversations(run, base, talks, say), *_choices(run, base, asked, say), *_reading(run, base, passages)]
     units, held = split(lessons, run.sft.held, run.seed)
+    if not units:
+        raise NothingToLearn(
+            f"None of what {run.out} holds can be learnt from: all of it is longer than sft.training.longest "
+            f"({run.sft.training.longest} tokens), held out, or asks of another library than {run.library}."
+        )
     say(f"sft: {len(units)} units to learn, {len(held)} held out{', after cpt' if onto else ''}.")
     figures = fit(
         folder, base, units, held, run.sft.lora, run.sft.training, onto=onto, inputs=inputs, seed=run.seed,
@@ -103,13 +111,15 @@ def _talks(run: Run) -> list[Trajectory]:
     found = [one for one in read(path) if one.kind in run.sft.kinds] if path.is_file() else []
     chosen = []
     for kind in dict.fromkeys(one.kind for one in found):
-        chosen += _drawn([one for one in found if one.kind == kind], run.sft.most.get(kind), run.seed)
+        most = run.sft.most.get(cast(Kind, kind))
+        chosen += _drawn([one for one in found if one.kind == kind], most, run.seed)
     return chosen
 
 
 def _asked(run: Run) -> list[Practice]:
     _, path = _files(run)
-    found = load_practice(path) if "choice" in run.sft.kinds and path.is_file() else []
+    some = "choice" in run.sft.kinds and path.is_file() and path.stat().st_size > 0
+    found = load_practice(path) if some else []
     return _drawn(found, run.sft.most.get("choice"), run.seed)
 
 
@@ -134,7 +144,7 @@ def stop_on_leaks(
 ) -> None:
     """Raises QuestionsLeaked where an exam question's wording stands in what is to be learnt, or where nearly the same
     is asked there. Questions of a bank that may be studied are none."""
-    exam = [one for bank in run.banks for one in load_bank(bank) if one.split != "study"]
+    asked_there = [one for bank in run.banks for one in load_bank(bank) if one.split != "study"]
     trajectories, questions = _files(run)
     texts = [(f"{one.id} of {trajectories}", "\n".join(text for _, text in one.messages)) for one in talks]
     texts += [
@@ -142,11 +152,11 @@ def stop_on_leaks(
         for one in asked
     ]
     texts += [(one.id, "\n".join(one.texts())) for one in passages]
-    found = list(leaks(texts, exam, run.corpus.shared_words, run.corpus.shared_characters))
+    found = list(leaks(texts, asked_there, run.corpus.shared_words, run.corpus.shared_characters))
     put = [(f"{one.id} of {trajectories}", said) for one in talks for said in _put(one)]
     put += [(f"{one.question.id} of {questions}", as_asked(one.question)) for one in asked]
     put += [(one.id, Asked(folded(said.question))) for one in passages for said in one.questions]
-    found += copies(put, exam)
+    found += copies(put, asked_there)
     if found:
         first = found[0]
         raise QuestionsLeaked(

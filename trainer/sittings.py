@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -94,18 +94,15 @@ def sit(
     tuned: bool,
 ) -> list[Sat]:
     """Sit the questions that the file at `path` does not hold yet; `key` says what of (a file of another key is put
-    aside). Returns all of them in order. Raises EngineStopped."""
+    aside, and taken up again when its key comes back). Returns all of them in order. Raises EngineStopped."""
     key = key | RULES.get(mode, {})
-    done = read(path, key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and not done:  # hours of another model or other questions are not thrown away
-        head = hashlib.sha256(path.read_bytes().split(b"\n", 1)[0]).hexdigest()
-        path.replace(path.with_suffix(f".{head[:8]}.jsonl"))
+    _bring(path, key)
+    done = read(path, key)
+    _written(path, key, done.values())
     candidate = Candidate(engine, library, mode, tuned=tuned)
     said = time.monotonic()
-    with path.open("w", encoding="utf-8") as file:  # anew with what was done: the last line may have been cut off
-        file.write("".join(f"{line}\n" for line in (_head(key), *(json.dumps(asdict(one)) for one in done.values()))))
-        file.flush()
+    with path.open("a", encoding="utf-8") as file:
         for number, question in enumerate(questions, start=1):
             if question.id in done:
                 continue
@@ -128,6 +125,29 @@ def read(path: Path, key: dict[str, str]) -> dict[str, Sat]:
         row = json.loads(line)
         done[row["id"]] = Sat(**(row | {"rotations": tuple(row["rotations"])}))
     return done
+
+
+def _bring(path: Path, key: dict[str, str]) -> None:
+    """Put what was sat under another key aside, hours of work perhaps, and what was sat under this one in its place."""
+    head = path.read_text(encoding="utf-8").split("\n", 1)[0] if path.is_file() else _head(key)
+    if head != _head(key):
+        path.replace(_aside(path, head))
+    before = _aside(path, _head(key))
+    if before.is_file() and not path.is_file():
+        before.replace(path)
+
+
+def _aside(path: Path, head: str) -> Path:
+    return path.with_suffix(f".{hashlib.sha256(head.encode()).hexdigest()[:8]}.jsonl")
+
+
+def _written(path: Path, key: dict[str, str], done: Iterable[Sat]) -> None:
+    """The file with its key and what is done, without a last line that was cut off; moved into place whole."""
+    beside = path.with_suffix(".new")
+    beside.write_text(
+        "".join(f"{line}\n" for line in (_head(key), *(json.dumps(asdict(one)) for one in done))), "utf-8"
+    )
+    beside.replace(path)
 
 
 def _head(key: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from agent import exam, option_support
 from agent.bank import load_bank
 from agent.engine import Engine
 from agent.errors import AdapterUnusable
-from agent.merging import ADAPTER, merge, read_adapter
-from agent.models import PROMPT_FORMAT_KEY, resolve_model
+from agent.merging import ADAPTER, read_adapter
+from agent.models import PROMPT_FORMAT_KEY
 from agent.prompts import FORMAT
 from agent.records import Question
 from index.errors import TebikiError
@@ -29,8 +29,9 @@ from index.packs import Pack, load_pack
 from index.records import Language
 from trainer.cluster import mapped
 from trainer.manifest import file_hash, text_hash, write_manifest
+from trainer.merge import merge_into, weights_of
 from trainer.opening import library_hash
-from trainer.run_config import Run, Variant
+from trainer.run_config import Run, Variant, base_path
 from trainer.sittings import Sat, sit
 from trainer.study_report import About, Sheet, by_hand, chosen_by_language, report
 
@@ -56,17 +57,23 @@ def make_study(run: Run, say: Callable[[str], None], *, ray: str = "") -> tuple[
     (the nodes have the same files at the same paths). Raises NothingToCompare, AdapterUnusable, PackInvalid,
     BankInvalid, ModelUnreadable, EngineStopped, ClusterMissing."""
     _check(run)
+    packs = {path: load_pack(path) for path in run.study.packs}
+    _check_banks(run, packs.values())
     # What is missing is named before the first question, not after hours
     models = {variant.name: _model(run, variant, say) for variant in run.study.variants}
     seats = []
-    for path in run.study.packs:
-        pack = load_pack(path)
+    for path, pack in packs.items():
         for lang in LANGUAGES:
             bank = f"{pack.id}-{lang}"
             able = [one for one in run.study.variants if lang in one.languages and bank in (one.banks or (bank,))]
             if able and _questions(run, pack, lang):
                 _library(run, pack, lang, say)
                 seats += [Seat(variant, models[variant.name], path, lang) for variant in able]
+    if not seats:
+        raise NothingToCompare(
+            "No variant of study.variants sits a bank of study.packs: correct their languages and banks, or name packs "
+            "whose banks have exam questions."
+        )
     sheets: list[Sheet] = []
     for done in mapped(_Sitting(run, say if not ray else _quiet), seats, ray):
         sheets += done
@@ -84,25 +91,43 @@ def _check(run: Run) -> None:
         raise NothingToCompare("Two of study.variants have the same name in the run's file: give each its own.")
 
 
+def _check_banks(run: Run, packs: Iterable[Pack]) -> None:
+    known = {f"{pack.id}-{lang}" for pack in packs for lang in LANGUAGES}
+    named = {bank for variant in run.study.variants for bank in variant.banks}
+    named |= {*run.study.libraries, *run.study.aims}
+    if named - known:
+        raise NothingToCompare(
+            f'"{min(named - known)}" in study.variants, study.libraries or study.aims is no bank of study.packs: '
+            f"name one of {', '.join(sorted(known))}."
+        )
+
+
 def _quiet(text: str) -> None:
     """Said on another machine, where nobody reads it."""
 
 
 def _model(run: Run, variant: Variant, say: Callable[[str], None]) -> Path:
     """The variant as a GGUF in 8 bits: base and variants alike, so that the adapter alone makes the difference."""
-    base = resolve_model(variant.base or run.base)
+    base = _base(run, variant)
     adapter = None
     if variant.adapter is not None:
         if not (variant.adapter / ADAPTER).is_file():
             raise AdapterUnusable(f"There is no adapter in {variant.adapter} (study.variants, {variant.name}).")
         adapter = read_adapter(variant.adapter)
-    made_of = text_hash(file_hash(base), file_hash(variant.adapter / ADAPTER) if variant.adapter else "", FORMAT)
+    made_of = text_hash(
+        file_hash(weights_of(base)), file_hash(variant.adapter / ADAPTER) if variant.adapter else "", FORMAT
+    )
     path = run.out / "study" / "models" / f"{made_of[:16]}.gguf"
     if not path.is_file():
         say(f"study: making {variant.name}.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        merge(base, adapter, path, storage="q8_0", keys={PROMPT_FORMAT_KEY: FORMAT} if _tuned(variant) else {})
+        merge_into(path, base, adapter, "q8_0", {PROMPT_FORMAT_KEY: FORMAT} if _tuned(variant) else {})
     return path
+
+
+def _base(run: Run, variant: Variant) -> Path:
+    """Where a variant's base lies: a Hugging Face folder, or a GGUF file."""
+    return base_path(run.model_copy(update={"base": variant.base}) if variant.base else run)
 
 
 def _tuned(variant: Variant) -> bool:
@@ -125,7 +150,7 @@ class _Sitting:
                 "model": file_hash(seat.model),
                 "library": library_hash(library),
                 "questions": _hash(questions),
-                "rule": _rule(pack),
+                "rule": _rule(pack, tuned=_tuned(variant)),
             }
             with Engine(seat.model) as engine:
                 for mode in run.study.modes:
@@ -136,9 +161,10 @@ class _Sitting:
         return sheets
 
 
-def _rule(pack: Pack) -> str:
+def _rule(pack: Pack, *, tuned: bool) -> str:
     """What decides beside model, library and questions: the format, the glossary, and how options are weighed."""
-    constants = (exam.TOP, exam.READ, exam.CHANNEL, exam.JUDGED, exam.JUDGEMENT, exam.CLOSE, option_support.WEIGHTS)
+    own = (exam.JUDGEMENT, exam.WORDS, exam.UNSURE) if tuned else (exam.READ, exam.CHANNEL, exam.CLOSE)
+    constants = (exam.TOP, exam.JUDGED, *own, option_support.WEIGHTS)
     return text_hash(FORMAT, file_hash(pack.glossary) if pack.glossary else "", str(constants))
 
 
@@ -157,13 +183,15 @@ def _library(run: Run, pack: Pack, lang: Language, say: Callable[[str], None]) -
     named = run.study.libraries.get(f"{pack.id}-{lang}")
     if named is not None:
         return named
-    path = run.out / "study" / "libraries" / f"{pack.id}-{lang}"
     primers = [one for one in pack.primers if one.name == lang]
     if not primers:
         raise NothingToCompare(
             f"The pack {pack.id} has no primer in {lang}: import its manuals and name the library in "
             f'study.libraries ("{pack.id}-{lang}").'
         )
+    pages = sorted(page for page in primers[0].rglob("*") if page.is_file())
+    texts = text_hash(*(f"{page.relative_to(primers[0])} {file_hash(page)}" for page in pages))
+    path = run.out / "study" / "libraries" / f"{pack.id}-{lang}-{texts[:8]}"
     if not path.is_dir():
         say(f"study: importing {primers[0]}.")
         # Under another name until it is whole: an import that was killed is begun anew
@@ -183,10 +211,10 @@ def _about(run: Run, seats: Sequence[Seat]) -> list[About]:
     made = []
     for one in run.study.variants:
         if one.name in models:
-            base = resolve_model(one.base or run.base)
+            base = _base(run, one)
             adapter = one.adapter / ADAPTER if one.adapter else None
             made.append(About(
-                variant=one, base=base.name, base_hash=file_hash(base),
+                variant=one, base=base.name, base_hash=file_hash(weights_of(base)),
                 adapter="/".join(adapter.parent.parts[-3:]) if adapter else "",
                 adapter_hash=file_hash(adapter) if adapter else "", megabytes=models[one.name].stat().st_size / 1e6,
             ))  # fmt: skip
@@ -203,7 +231,7 @@ def _write(run: Run, seats: Sequence[Seat], sheets: Sequence[Sheet], say: Callab
     chosen = chosen_by_language(run.study.variants, sheets, lambda lang: f"{first}-{lang}")
     text = report(
         _about(run, seats), sheets, run=run.name, seed=run.seed, chart=chart.name,
-        kept=before, chosen=chosen,
+        kept=before, chosen=chosen, aims=run.study.aims,
     )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     draw(sheets, chart)

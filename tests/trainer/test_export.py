@@ -19,6 +19,7 @@ from agent.prompts import FORMAT
 from agent.quantising import quantise
 from tests.agent.test_merging import files_at_most
 from tests.trainer.tiny_models import LINEAR, Tiny, set_config, write_random_adapter
+from trainer.adapters import write_adapter
 from trainer.bases import load_base
 from trainer.export import (
     ExportFigures,
@@ -32,7 +33,6 @@ from trainer.export import (
 from trainer.folder_gguf import write_folder
 from trainer.form_scores import FormScore, to_ship
 from trainer.imatrix import NothingMeasured, measure
-from trainer.lora import write_adapter
 from trainer.manifest import file_hash
 from trainer.merge import MERGED, make_merge
 from trainer.parity import Agreement, ParityFailed

@@ -25,8 +25,9 @@ from trainer import losses as losses_module
 from trainer.bases import Base, load_base
 from trainer.checkpoints import newest
 from trainer.cpt import make_cpt
+from trainer.faults import TrainingFailed
 from trainer.fitting import FitFigures, fit
-from trainer.lora import CHECKPOINTS, TrainingFailed
+from trainer.lora import CHECKPOINTS
 from trainer.losses import Likelihood, batch
 from trainer.merge import make_merge
 from trainer.rendering import packed

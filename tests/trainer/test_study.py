@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -121,12 +122,12 @@ def test_a_tuned_model_has_to_beat_every_base() -> None:
 # The report
 
 
-def made(sheets: Sequence[Sheet], kept: str = "") -> str:
+def made(sheets: Sequence[Sheet], kept: str = "", aims: Mapping[str, float] = MappingProxyType({})) -> str:
     about = [
         About(BASE, "base.gguf", "ab" * 32, "", "", 145.0),
         About(TUNED, "base.gguf", "ab" * 32, "tuned/sft/adapter", "cd" * 32, 145.0),
     ]
-    return report(about, sheets, run="trial", seed=3, chart="study.svg", kept=kept, chosen={})
+    return report(about, sheets, run="trial", seed=3, chart="study.svg", kept=kept, chosen={}, aims=aims)
 
 
 def test_the_report_tells_what_the_sittings_hold() -> None:
@@ -154,6 +155,8 @@ def test_the_report_says_which_goals_are_met() -> None:
     assert row == (
         "| tuned | 0.800 | 0.800 (met) | -20.0, p = 0.5 (not met) | +80.0, p = 0.0078 (met) | +80.0, p = 0.0078 (met) |"
     )
+    assert "| tuned | 0.800 (not met) |" in made(sheets, aims={"queue-en": 0.82})
+    assert "| tuned | 0.800 (met) |" in made(sheets, aims={"queue-en": 0.74})
     weak = replace(sheets[3], sat=(*sheets[3].sat, sat(10, False, level="consultant")))
     assert "| 0.000 (not met) |" in made([*sheets[:3], weak])
 
@@ -246,6 +249,10 @@ def test_a_sitting_that_was_cut_off_goes_on_and_a_changed_one_begins_anew(
     assert asked == ["q-2"]
     assert len(read(path, {"model": "one"})) == 3
     assert len(sitting("two", 3)) == len(asked) == 3
+    assert len(sitting("one", 3)) == 3
+    assert not asked, "what was sat before under the same key is taken up again"
+    assert len(sitting("two", 3)) == 3
+    assert not asked
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("rag", 0), ("agent", 1)])
@@ -371,16 +378,18 @@ def test_every_mode_is_sat_by_a_real_model_and_told(pack: Path, tmp_path: Path) 
 def test_a_library_whose_import_was_killed_is_made_anew(pack: Path, tmp_path: Path) -> None:
     run = tmp_path / "run.toml"
     text = CONFIG.format(pack=pack, modes='["closed"]', more="").replace('languages = ["en"]\n', "")
-    run.write_text(text + '\n[[study.variants]]\nname = "elsewhere"\nbanks = ["other-en"]\n', encoding="utf-8")
-    begun = tmp_path / "out" / "study" / "libraries" / "queue-en.part"
-    begun.mkdir(parents=True)
+    run.write_text(text + '\n[[study.variants]]\nname = "elsewhere"\nbanks = ["queue-ja"]\n', encoding="utf-8")
+    assert train("study", run).status == 0
+    (library,) = (tmp_path / "out" / "study" / "libraries").iterdir()
+    begun = library.with_name(f"{library.name}.part")
+    library.replace(begun)
     (begun / "library.sqlite").write_bytes(b"half")
     ended = train("study", run)
     assert ended.status == 0, ended.err
     assert not begun.exists()
     sittings = tmp_path / "out" / "study" / "sittings" / "queue-en"
     assert [one.name for one in sittings.iterdir()] == ["base"], "a variant sits the banks that it names"
-    assert (tmp_path / "out" / "study" / "libraries" / "queue-en").is_dir()
+    assert library.is_dir()
 
 
 @pytest.mark.slow

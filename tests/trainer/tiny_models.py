@@ -24,8 +24,8 @@ from transformers import (
 )
 
 from agent.models import resolve_model
+from trainer.adapters import write_adapter
 from trainer.bases import Base, load_base, load_tokenizer
-from trainer.lora import write_adapter
 from trainer.parity import SAMPLE
 
 Kind = Literal["llama", "gemma3"]
