@@ -107,6 +107,26 @@ def test_an_exam_question_in_the_text_stops_the_run(config: Path) -> None:
     assert not (config.parent / "out" / "corpus" / "manifest.json").exists()
 
 
+def test_banks_of_one_name_are_told_apart(config: Path) -> None:
+    """Two packs each have an en.jsonl; the first of them changes."""
+    row = {"id": "q", "lang": "en", "level": "engineer", "question": "?", "options": [*"abcd"], "answer": 0}
+    for pack in ("one", "two"):
+        (config.parent / pack).mkdir()
+        (config.parent / pack / "en.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    config.write_text(config.read_text() + 'banks = ["one/en.jsonl", "two/en.jsonl"]\n', encoding="utf-8")
+    assert train("corpus", config).status == 0
+    leaked = row | {"id": "leaked", "question": HOLD.replace(" waits", ": when set, it waits")}
+    (config.parent / "one" / "en.jsonl").write_text(json.dumps(leaked) + "\n", encoding="utf-8")
+    assert "leaked" in train("corpus", config).reason
+
+
+def test_a_bank_that_is_not_there_is_named(config: Path) -> None:
+    config.write_text(config.read_text() + 'banks = ["nowhere.jsonl"]\n', encoding="utf-8")
+    done = train("corpus", config)
+    assert done.status == 1
+    assert "nowhere.jsonl can't be read" in done.reason
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [("name = [", "TOML"), ('name = "x"\n', "out"), ('name = "x"\nout = "o"\nlibrary = "l"\nseeds = 3\n', "seeds")],

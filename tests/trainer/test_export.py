@@ -172,6 +172,12 @@ def test_a_shipped_form_that_lost_too_much_names_the_next(exported: Run) -> None
         check_limits(figures, run)
 
 
+def test_a_form_to_ship_that_is_not_made_is_named_at_once(exported: Run) -> None:
+    run = exported.model_copy(update={"export": exported.export.model_copy(update={"ship": "f16", "forms": ("q8_0",)})})
+    with pytest.raises(ParityFailed, match=r"export.ship is f16, which is not among export.forms"):
+        make_export(run, print)
+
+
 def test_a_merged_file_of_another_adapter_is_seen(exported: Run, tmp_path: Path) -> None:
     shutil.copytree(exported.out, tmp_path / "out")
     write_random_adapter(load_base(Path(exported.base)), tmp_path / "out" / "sft" / "adapter")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from agent.errors import AdapterUnusable
@@ -22,6 +23,7 @@ from index.errors import TebikiError
 from tests.conftest import ROOT, Ended
 from tests.trainer.tiny_models import Tiny, set_config
 from trainer import losses as losses_module
+from trainer.adapters import adapted
 from trainer.bases import Base, load_base
 from trainer.checkpoints import newest
 from trainer.cpt import make_cpt
@@ -306,6 +308,37 @@ def test_an_adapter_of_another_base_is_not_gone_on_with(tmp_path: Path, base: Ba
             fitted(tmp_path / "other", base, onto=tiny_llama.adapter)
     finally:
         set_config(tiny_llama.adapter, base_sha256=base.sha256)
+
+
+def test_what_is_gone_on_with_takes_the_dropout_it_is_told(tmp_path: Path, base: Base, tiny_llama: Tiny) -> None:
+    before = json.loads((tiny_llama.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    shape = {"rank": before["r"], "alpha": before["lora_alpha"], "targets": before["target_modules"]}
+    shape |= {"rank_stabilised": before["use_rslora"]}
+    model = adapted(base, LoraSettings(dropout=0.4, **shape), onto=tiny_llama.adapter)
+    dropouts = {part.p for name, part in model.named_modules() if name.endswith("lora_dropout.default")}
+    assert dropouts == {0.4}
+    model.unload()
+    with pytest.raises(TrainingFailed, match="has another shape .* than sft.lora says"):
+        adapted(base, LoraSettings(**(shape | {"rank": before["r"] + 1})), onto=tiny_llama.adapter)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_with_its_folder(
+    tmp_path: Path, base: Base, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("trainer.lora.write_adapter", full)
+    with pytest.raises(TrainingFailed, match=r"full can't be written .*: make room, run again"):
+        fitted(tmp_path / "full", base)
 
 
 def test_memory_that_runs_out_is_told_with_what_to_lower(

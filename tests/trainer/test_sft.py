@@ -137,6 +137,38 @@ def test_nothing_to_learn_names_the_stages_that_make_it(new_run: Callable[..., P
     assert "run the stages questions and trajectories first" in train("sft", new_run(kinds=("chat",))).reason
 
 
+def test_without_practice_questions_conversations_are_learnt(new_run: Callable[..., Path], tmp_path: Path) -> None:
+    """A run that names no questions: the stage before leaves an empty file."""
+    run = new_run()
+    (tmp_path / "out" / "questions" / "questions.jsonl").write_text("", encoding="utf-8")
+    ended = train("sft", run)
+    assert ended.status == 0, ended.err
+    assert manifest(run)["figures"]["kinds"] == {"one-step": 4, "react": 10}
+
+
+def test_lessons_that_are_all_too_long_are_not_a_finished_stage(new_run: Callable[..., Path], tmp_path: Path) -> None:
+    run = new_run()
+    run.write_text(run.read_text(encoding="utf-8") + "longest = 16\n", encoding="utf-8")
+    ended = train("sft", run)
+    assert ended.status == 1
+    assert "longer than sft.training.longest (16 tokens)" in ended.reason
+    assert not (tmp_path / "out" / "sft" / "manifest.json").exists()
+
+
+def test_a_kind_that_is_misspelt_is_named(new_run: Callable[..., Path]) -> None:
+    run = new_run(more="most = { one_step = 2 }")
+    assert "one_step" in train("sft", run).reason
+
+
+def test_a_run_goes_on_with_less_memory(new_run: Callable[..., Path]) -> None:
+    """Who lowers micro_tokens, as the message says, keeps what is trained."""
+    run = new_run(kinds=("one-step",))
+    assert train("sft", run).status == 0
+    text = run.read_text(encoding="utf-8").replace("micro_tokens = 512", "micro_tokens = 256")
+    run.write_text(text + "gradient_checkpointing = true\n", encoding="utf-8")
+    assert "is current" in train("sft", run).err
+
+
 @pytest.mark.parametrize(("may_be_studied", "status"), [(False, 1), (True, 0)])
 def test_an_exam_question_in_what_is_learnt_stops_the_run(
     new_run: Callable[..., Path], tmp_path: Path, may_be_studied: bool, status: int

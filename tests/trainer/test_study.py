@@ -414,6 +414,8 @@ def test_seats_are_shared_out_over_a_cluster(pack: Path, tmp_path: Path) -> None
         ('adapter = "missing"', "There is no adapter in"),
         ('beside = "nobody"', "names no nobody"),
         ('colour = "red"', "colour"),
+        ('banks = ["queue_en"]', '"queue_en" in study.variants, study.libraries or study.aims is no bank'),
+        ('banks = ["queue-ja"]', "No variant of study.variants sits a bank"),
     ],
 )
 def test_what_can_t_be_compared_is_named(pack: Path, tmp_path: Path, more: str, says: str) -> None:
