@@ -318,7 +318,7 @@ def test_what_is_gone_on_with_takes_the_dropout_it_is_told(tmp_path: Path, base:
     dropouts = {part.p for name, part in model.named_modules() if name.endswith("lora_dropout.default")}
     assert dropouts == {0.4}
     model.unload()
-    with pytest.raises(TrainingFailed, match="has another shape .* than sft.lora says"):
+    with pytest.raises(TrainingFailed, match=r"has another shape .* than sft.lora says"):
         adapted(base, LoraSettings(**(shape | {"rank": before["r"] + 1})), onto=tiny_llama.adapter)
 
 
