@@ -137,12 +137,13 @@ def _json(path: Path) -> dict[str, Any]:
 def ship(trained: Path, folder: Path, prompt_format: str, *, form: Form = "q8_0", made: object = None) -> None:
     """Write the adapter that training left in `trained` to a pack's `folder`: matrices in f16, configuration, manifest
     (`made` is how it was made). Card and notes on licences are left to a person. Raises AdapterUnusable, OSError."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file, save
 
     read_adapter(trained)
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: weight.astype(np.float16) for name, weight in load_file(trained / ADAPTER).items()}
-    save_file(halves, folder / ADAPTER, metadata={"format": "pt"})
+    # Not its save_file, whose files nobody else may read
+    (folder / ADAPTER).write_bytes(save(halves, metadata={"format": "pt"}))
     (folder / CONFIG).write_text((trained / CONFIG).read_text(encoding="utf-8"), encoding="utf-8")
     manifest: dict[str, object] = {
         "prompt_format": prompt_format,

@@ -76,7 +76,7 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         "data": {path.parent.name: file_hash(path) for path in _files(run) if path.is_file()},
         "reading": [file_hash(path) for path in run.sft.reading] if passages else [],
         "shown": [FORMAT, exam.TOP, exam.JUDGED, str(option_support.WEIGHTS), *map(file_hash, run.glossaries)],
-        "settings": run.sft.model_dump(mode="json", exclude={"training": OF_THE_MACHINE}),
+        "settings": run.sft.model_dump(mode="json", exclude={"reading": True, "training": OF_THE_MACHINE}),
         "seed": run.seed,
     }
     if is_current(folder, inputs):
