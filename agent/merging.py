@@ -37,6 +37,9 @@ from agent.errors import AdapterUnusable, ModelUnreadable
 from agent.gguf import read_gguf_header
 
 Floats = NDArray[np.float32]
+AT_ONCE = 1 << 23
+"""Weights that are in float32 at one time: 32 MiB."""
+
 Storage = Literal["f32", "f16", "q8_0"]
 
 ADAPTER = "adapter_model.safetensors"
@@ -150,7 +153,7 @@ def merge(
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         for done, tensor in enumerate(reader.tensors, start=1):
-            writer.write_tensor_data(_stored(_summed(reader, architecture, tensor, deltas), storage))
+            writer.write_tensor_data(_merged(reader, architecture, tensor, deltas.get(tensor.name), storage))
             progress(done, total)
         writer.close()
         beside.replace(out)
@@ -166,7 +169,20 @@ def check_fit(base: Path, adapter: Adapter) -> None:
     _by_gguf_name(GGUFReader(base), architecture, adapter)
 
 
-def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> dict[str, Floats]:
+@dataclass(frozen=True, slots=True)
+class _Delta:
+    """What an adapter adds to one tensor: scale x B @ A. Multiplied out where it is used: all of them together are as
+    large as the model."""
+
+    a: Floats
+    b: Floats
+    scale: float
+
+    def whole(self) -> Floats:
+        return np.asarray(np.float32(self.scale) * (self.b @ self.a))
+
+
+def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> dict[str, _Delta]:
     """What the adapter adds, by the GGUF's names; every pair must have its tensor, of its shape."""
     if architecture not in _ARCHITECTURES:
         raise AdapterUnusable(
@@ -175,7 +191,7 @@ def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> di
         )
     names = get_tensor_name_map(_ARCHITECTURES[architecture], _figure(reader, architecture, "block_count"))
     shapes = {tensor.name: tuple(int(size) for size in reversed(tensor.shape)) for tensor in reader.tensors}
-    found: dict[str, Floats] = {}
+    found: dict[str, _Delta] = {}
     for name, (a, b) in adapter.deltas.items():
         there = names.get_name(name, try_suffixes=(".weight",))
         if there is None or shapes.get(there) != (b.shape[0], a.shape[1]):
@@ -183,7 +199,7 @@ def _by_gguf_name(reader: GGUFReader, architecture: str, adapter: Adapter) -> di
                 f"The adapter in {adapter.path} changes {name} ({b.shape[0]} x {a.shape[1]}), which the base model "
                 "does not have: give the base that it was trained on."
             )
-        found[there] = np.float32(adapter.scale) * (b @ a)
+        found[there] = _Delta(a, b, adapter.scale)
     return found
 
 
@@ -235,15 +251,23 @@ def _kind(shape: tuple[int, ...], storage: Storage) -> GGMLQuantizationType:
     return _TYPES[storage]
 
 
-def _summed(reader: GGUFReader, architecture: str, tensor: ReaderTensor, deltas: Mapping[str, Floats]) -> Floats:
-    weight: Floats = quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
-    delta = deltas.get(tensor.name)
-    if delta is None:
-        return weight
-    if architecture in _PERMUTED and tensor.name.endswith((".attn_q.weight", ".attn_k.weight")):
+def _merged(
+    reader: GGUFReader, architecture: str, tensor: ReaderTensor, delta: _Delta | None, storage: Storage
+) -> NDArray[Any]:
+    """A tensor with what the adapter adds, as it is stored; some rows at a time, for an embedding of a large vocabulary
+    is most of a small model, and numpy takes four times its float32 to quantise it."""
+    added = delta.whole() if delta is not None else None
+    if added is not None and architecture in _PERMUTED and tensor.name.endswith((".attn_q.weight", ".attn_k.weight")):
         heads = "attention.head_count" if ".attn_q." in tensor.name else "attention.head_count_kv"
-        delta = permuted(delta, _figure(reader, architecture, heads))
-    return weight + delta
+        added = permuted(added, _figure(reader, architecture, heads))
+    kind = _kind(tuple(int(size) for size in reversed(tensor.shape)), storage)
+    rows = len(tensor.data)
+    step = max(1, AT_ONCE // int(tensor.shape[0])) if len(tensor.shape) > 1 else rows
+    pieces = []
+    for at in range(0, rows, step):
+        weight = quants.dequantize(tensor.data[at : at + step], tensor.tensor_type).astype(np.float32, copy=False)
+        pieces.append(_stored(weight if added is None else weight + added[at : at + step], kind))
+    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
 
 
 def permuted(rows: Floats, heads: int) -> Floats:
@@ -251,8 +275,7 @@ def permuted(rows: Floats, heads: int) -> Floats:
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def _stored(weight: Floats, storage: Storage) -> NDArray[Any]:
-    kind = _kind(weight.shape, storage)
+def _stored(weight: Floats, kind: GGMLQuantizationType) -> NDArray[Any]:
     if kind == GGMLQuantizationType.F32:
         return weight
     if kind == GGMLQuantizationType.F16:

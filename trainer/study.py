@@ -59,21 +59,22 @@ def make_study(run: Run, say: Callable[[str], None], *, ray: str = "") -> tuple[
     _check(run)
     packs = {path: load_pack(path) for path in run.study.packs}
     _check_banks(run, packs.values())
-    # What is missing is named before the first question, not after hours
-    models = {variant.name: _model(run, variant, say) for variant in run.study.variants}
-    seats = []
-    for path, pack in packs.items():
-        for lang in LANGUAGES:
-            bank = f"{pack.id}-{lang}"
-            able = [one for one in run.study.variants if lang in one.languages and bank in (one.banks or (bank,))]
-            if able and _questions(run, pack, lang):
-                _library(run, pack, lang, say)
-                seats += [Seat(variant, models[variant.name], path, lang) for variant in able]
-    if not seats:
+    places = [
+        (path, lang, able)
+        for path, pack in packs.items()
+        for lang in LANGUAGES
+        if _questions(run, pack, lang) and (able := _who_sits(run, f"{pack.id}-{lang}", lang))
+    ]
+    if not places:
         raise NothingToCompare(
             "No variant of study.variants sits a bank of study.packs: correct their languages and banks, or name packs "
             "whose banks have exam questions."
         )
+    # What is missing is named before the first question, not after hours
+    models = {variant.name: _model(run, variant, say) for variant in run.study.variants}
+    for path, lang, _ in places:
+        _library(run, packs[path], lang, say)
+    seats = [Seat(variant, models[variant.name], path, lang) for path, lang, able in places for variant in able]
     sheets: list[Sheet] = []
     for done in mapped(_Sitting(run, say if not ray else _quiet), seats, ray):
         sheets += done
@@ -89,6 +90,10 @@ def _check(run: Run) -> None:
         raise NothingToCompare(f"{what} in the run's file: name what is to be compared.")
     if len(names) < len(run.study.variants):
         raise NothingToCompare("Two of study.variants have the same name in the run's file: give each its own.")
+
+
+def _who_sits(run: Run, bank: str, lang: Language) -> list[Variant]:
+    return [one for one in run.study.variants if lang in one.languages and bank in (one.banks or (bank,))]
 
 
 def _check_banks(run: Run, packs: Iterable[Pack]) -> None:

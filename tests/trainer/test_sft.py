@@ -151,7 +151,7 @@ def test_lessons_that_are_all_too_long_are_not_a_finished_stage(new_run: Callabl
     run.write_text(run.read_text(encoding="utf-8") + "longest = 16\n", encoding="utf-8")
     ended = train("sft", run)
     assert ended.status == 1
-    assert "longer than sft.training.longest (16 tokens)" in ended.reason
+    assert "longer than sft.training.longest (16 tokens)" in ended.err
     assert not (tmp_path / "out" / "sft" / "manifest.json").exists()
 
 
