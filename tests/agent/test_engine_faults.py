@@ -313,8 +313,8 @@ def ask_again_and_again(engine: Engine, library: Library, questions: int, warm: 
 
 
 @pytest.mark.timeout(900)
-def test_sixty_questions_do_not_fill_the_memory(engine: Engine, library: Library) -> None:
-    grown = ask_again_and_again(engine, library, 60, 20)
+def test_thirty_questions_do_not_fill_the_memory(engine: Engine, library: Library) -> None:
+    grown = ask_again_and_again(engine, library, 30, 12)
     assert max(grown) < 12 << 20, grown
 
 
