@@ -27,10 +27,11 @@ from agent.adapters import AdapterManifest, base_of, read_manifest
 from agent.errors import AdapterUnusable, BaseMissing, ModelUnreadable, TunedModelNotMade
 from agent.gguf import read_gguf_header
 from agent.merging import ADAPTER, CONFIG, file_sha256, merge, read_adapter
-from agent.models import ADAPTER_KEY, DEFAULT_KEY, PROMPT_FORMAT_KEY, resolve_model
+from agent.models import ADAPTER_KEY, DEFAULT_KEY, PROMPT_FORMAT_KEY, card, resolve_model
 from agent.quantising import Form, quantise
 from index.errors import TebikiError
 from index.pack_adapters import STARTER, PackAdapter
+from index.records import Language
 
 Progress = Callable[[int, int], None]
 """Called with the weights done and all weights."""
@@ -203,13 +204,22 @@ def remove_old(adapter: PackAdapter, models: Path, current: Path) -> None:
 
 
 def remove_withdrawn(adapters: Sequence[PackAdapter], packs: Sequence[str], models: Path) -> None:
-    """Remove the tuned models of adapters that these packs no longer ship."""
-    kept = {adapter.id for adapter in adapters}
+    """Remove the tuned models of adapters that these packs no longer ship, and those that call themselves the default
+    for a language in which their adapter no longer is: nothing may put a new one in their place."""
+    kept = {adapter.id: set(adapter.default_for) for adapter in adapters}
     for pack in packs:
         for path in _made_of(f"{pack}/", models):
-            if f"{pack}/{path.name.split('.')[1]}" not in kept:
+            default_for = kept.get(f"{pack}/{path.name.split('.')[1]}")
+            if default_for is None or not _default_for(path) <= default_for:
                 with suppress(OSError):
                     path.unlink()
+
+
+def _default_for(path: Path) -> set[Language]:
+    try:
+        return set(card(read_gguf_header(path)).default_for)
+    except ModelUnreadable:
+        return set()
 
 
 def _made_of(start: str, models: Path) -> Iterator[Path]:

@@ -3,10 +3,10 @@ distance of the best two options it should search on (UNSURE).
 
     python -m benchmarks.judgement_fit RUN.toml [--adapter FOLDER] [--limit N]
 
-Comes in: a run after `sft`. Asked are the practice questions that it held out and that share no fact with one it
-learnt, and no deciding evidence with a conversation it learnt. Goes out: for pairs of weights how
-many of the held-out questions are right, with the mean log-probability of the right option; and for the best pair, by
-distance, the same with the mean of a second view, in which the best two options were searched for too. The constants
+Comes in: a run after `questions` and `trajectories`, and its `sft/adapter` or another. Asked are the practice questions
+that it held out and that share no fact with one it learnt, and no deciding evidence with a conversation it learnt. Goes
+out: for pairs of weights how many of the held-out questions are right, with the mean log-probability of the right
+option; and for the best pair, by distance, the same with the mean of a second view, in which the best two options were searched for too. The constants
 are written to agent.exam by hand. No exam question is read.
 """
 
@@ -25,10 +25,10 @@ from agent.exam import JUDGED, JUDGEMENT, TOP, WORDS, judged
 from agent.merging import merge, read_adapter
 from agent.models import PROMPT_FORMAT_KEY, resolve_model
 from agent.option_support import Floats, support
-from agent.prompts import FORMAT
 from agent.records import Question
 from index.records import Hit
 from trainer.evidence import plain
+from trainer.merge import format_of
 from trainer.opening import opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.run_config import Run, load_run
@@ -143,10 +143,11 @@ def main() -> None:
     run = load_run(args.run)
     held = unseen(run)
     held = held[:: -(-len(held) // args.limit)] if args.limit else held
-    adapter = read_adapter(args.adapter or run.out / "sft" / "adapter")
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "tuned.gguf"
-        merge(resolve_model(run.base), adapter, model, storage="q8_0", keys={PROMPT_FORMAT_KEY: FORMAT})
+    folder = args.adapter or run.out / "sft" / "adapter"
+    adapter, keys = read_adapter(folder), {PROMPT_FORMAT_KEY: format_of(folder)}
+    with tempfile.TemporaryDirectory() as beside:
+        model = Path(beside) / "tuned.gguf"
+        merge(resolve_model(run.base), adapter, model, storage="q8_0", keys=keys)
         with Engine(model) as engine:
             found = weighed(run, engine, held)
     for lang in (*sorted({one.lang for one in found}), ""):

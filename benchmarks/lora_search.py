@@ -1,6 +1,6 @@
 """A small search for the adapter's rank, targets and learning rate, one after another, on part of a run's data.
 
-    python -m benchmarks.lora_search RUN.toml [--units 400] [--rates 3e-4 6e-4 1.2e-3] [--ranks 8 16 32]
+    python -m benchmarks.lora_search RUN.toml [--units 400] [--rates 3e-4 6e-4 1.2e-3] [--ranks 8 32]
 
 Comes in: a run after `questions` and `trajectories`. Goes out: for each setting the loss on what is held out (nats a
 choice question, and the share that is right) before and after one pass over the same units. First the rates at rank 16
@@ -61,9 +61,10 @@ def best_of(run: Run, settings: Sequence[Setting], units: int) -> Setting:
     found = {}
     for setting in settings:
         found[setting] = figures = tried(run, setting, units)
+        right = f"{figures['right_best']:.3f}" if figures["right_best"] is not None else "-"
         print(
             f"| {setting.rank} | {setting.rate:g} | {'all linear' if setting.targets == ALL else 'attention'} | "
-            f"{figures['loss_before']:.3f} | {figures['loss_best']:.3f} | {figures['right_best']:.3f} | "
+            f"{figures['loss_before']:.3f} | {figures['loss_best']:.3f} | {right} | "
             f"{figures['tokens_per_second']:.0f} |",
             flush=True,
         )

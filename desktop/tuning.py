@@ -64,6 +64,16 @@ def adapters(folders: Folders) -> list[PackAdapter]:
         return []
 
 
+def remove_outdated(folders: Folders) -> None:
+    """Remove the tuned models that the packs no longer ship, or no longer call the default."""
+    from agent.tuned_models import remove_withdrawn
+
+    with suppress(PackInvalid):
+        packs = list_packs(folders.domains)
+        shipped = [adapter for pack in packs for adapter in pack.adapters]
+        remove_withdrawn(shipped, [pack.id for pack in packs], folders.models)
+
+
 def base_files(settings: Settings) -> list[Path]:
     """Files to look for bases among: those named in the settings, and the model that was chosen if it is a file."""
     chosen = Path(settings.model).expanduser()
@@ -98,6 +108,7 @@ def make_in_child(
     there is nothing to make. A cancelled one reports nothing."""
     from agent.tuned_models import tuned_models
 
+    remove_outdated(folders)
     states = tuned_models(which, folders.models, bases)
     problems = tuple(one.problem for one in states if one.problem and not one.needs_base)
     ids = [one.adapter.id for one in states if one.makeable]

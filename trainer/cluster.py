@@ -64,7 +64,7 @@ def _started(address: str, workers: int) -> Any:
         import ray
     except ImportError as error:
         raise ClusterMissing(
-            "Ray is not installed: install the extra 'cluster' (pip install 'tebiki[cluster]'), or leave out --ray."
+            "Ray is not installed: run pip install -e '.[cluster]' in Tebiki's folder, or leave out --ray."
         ) from error
     if address != LOCAL:
         _check_reachable(address)

@@ -21,6 +21,7 @@ from agent.merging import CONFIG
 from trainer.adapters import adapted
 from trainer.bases import Base
 from trainer.lora import LOOKS, STEPS, Training
+from trainer.manifest import text_hash
 from trainer.run_config import LoraSettings, TrainingSettings
 from trainer.samples import Unit
 from trainer.sharding import on_cpu
@@ -110,21 +111,31 @@ def check_base(adapter: Path, base: Base) -> None:
 
 
 def _begin(folder: Path, inputs: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Go on with what is there if it was made of the same, else clear it away."""
-    known = json.loads(json.dumps(inputs))
-    path = folder / INPUTS
-    try:
-        same = json.loads(path.read_text(encoding="utf-8")) == known
-    except (OSError, ValueError):
-        same = False
-    if same:
+    """Go on with what is there if it was made of the same; else put it aside, for it may be a night's work, and take up
+    what was put aside of these inputs before."""
+    text = json.dumps(inputs, ensure_ascii=False, indent=1)
+    before = _text(folder / INPUTS)
+    if before == text:
         return
-    if path.is_file():
-        say(f"{folder.name}: what it is made of has changed; it begins anew.")
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    if before:
+        aside = _aside(folder, before)
+        say(f"{folder.name}: what it is made of has changed; it begins anew, and what was there is in {aside}.")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.replace(aside)
+    if _aside(folder, text).is_dir():
+        _aside(folder, text).replace(folder)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    path.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / INPUTS).write_text(text, encoding="utf-8")
+
+
+def _aside(folder: Path, inputs: str) -> Path:
+    return folder.with_name(f"{folder.name}.{text_hash(inputs)[:8]}")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ a GGUF first. An adapter of `sft` knows the app's prompt format, and the file sa
 from __future__ import annotations
 
 import errno
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from agent.merging import ADAPTER, CONFIG, Adapter, Storage, file_sha256, merge,
 from agent.models import PROMPT_FORMAT_KEY
 from agent.prompts import FORMAT
 from index.errors import TebikiError
+from trainer.manifest import NAME as MANIFEST
 from trainer.manifest import file_hash, is_current, write_manifest
 from trainer.run_config import Run, base_path
 
@@ -61,7 +63,7 @@ def make_merge(run: Run, say: Callable[[str], None]) -> MergeFigures | None:
     inputs = {
         "base": file_hash(weights_of(base)),
         "adapter": {name: file_hash(chosen.folder / name) for name in (CONFIG, ADAPTER)},
-        "prompt_format": FORMAT if chosen.tuned else "",
+        "prompt_format": format_of(chosen.folder) if chosen.tuned else "",
         "settings": run.merge.model_dump(mode="json", exclude={"adapter"}),
     }
     if is_current(folder, inputs) and (folder / MERGED).is_file():
@@ -71,7 +73,7 @@ def make_merge(run: Run, say: Callable[[str], None]) -> MergeFigures | None:
     adapter = read_adapter(chosen.folder)
     if not chosen.tuned:
         say("merge: the adapter comes from cpt alone, so the model does not count as tuned on the prompt format.")
-    keys: dict[str, str | list[str]] = {PROMPT_FORMAT_KEY: FORMAT} if chosen.tuned else {}
+    keys: dict[str, str | list[str]] = {PROMPT_FORMAT_KEY: format_of(chosen.folder)} if chosen.tuned else {}
     if run.merge.languages:
         keys[LANGUAGES_KEY] = list(run.merge.languages)
     if base.is_dir():
@@ -99,6 +101,15 @@ def chosen_adapter(run: Run) -> Chosen:
     if run.merge.adapter:
         raise AdapterMissing(f"There is no adapter in {run.merge.adapter}: correct merge.adapter, or leave it out.")
     raise AdapterMissing(f"There is no adapter in {trained[0]} nor in {trained[1]}: run the stage sft or cpt first.")
+
+
+def format_of(adapter: Path) -> str:
+    """The prompt format that an adapter was fine-tuned on, as its stage says; today's where it does not."""
+    try:
+        shown = json.loads((adapter.parent / MANIFEST).read_text(encoding="utf-8"))["inputs"]["shown"]
+        return str(shown[0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return FORMAT
 
 
 def weights_of(base: Path) -> Path:

@@ -112,6 +112,13 @@ class TeacherSettings(BaseModel):
     temperature: float = Field(default=0.7, ge=0)
 
 
+class CptTraining(TrainingSettings):
+    """The same, more carefully: what was learnt before is not to be overwritten."""
+
+    rate: float = Field(default=1e-4, gt=0, description="Peak learning rate.")
+    epochs: int = Field(default=1, ge=1)
+
+
 class CptSettings(BaseModel):
     """Continual pre-training on the corpus, in packed rows of `length` tokens."""
 
@@ -121,7 +128,7 @@ class CptSettings(BaseModel):
     most_tokens: int = Field(default=0, ge=0, description="Of the corpus, drawn by document; 0: all of it.")
     held: float = Field(default=0.03, ge=0, lt=0.5, description="Share of the rows for early stopping.")
     lora: LoraSettings = LoraSettings()
-    training: TrainingSettings = TrainingSettings(rate=1e-4, epochs=1)
+    training: CptTraining = CptTraining()
 
 
 class QuestionsSettings(BaseModel):

@@ -68,6 +68,8 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
         )
     stop_on_leaks(run, talks, asked, passages)
     onto = run.out / "cpt" / "adapter" if run.sft.after_cpt and (run.out / "cpt" / "adapter").is_dir() else None
+    if run.sft.after_cpt and onto is None:
+        say(f"sft: there is no adapter in {run.out / 'cpt'}; it begins with the base itself (sft.after_cpt).")
     base_file = weights_of(base_path(run))
     inputs = {
         "base": file_hash(base_file) if base_file.is_file() else "",

@@ -29,7 +29,7 @@ from index.packs import Pack, load_pack
 from index.records import Language
 from trainer.cluster import mapped
 from trainer.manifest import file_hash, text_hash, write_manifest
-from trainer.merge import merge_into, weights_of
+from trainer.merge import format_of, merge_into, weights_of
 from trainer.opening import library_hash
 from trainer.run_config import Run, Variant, base_path
 from trainer.sittings import Sat, sit
@@ -119,14 +119,15 @@ def _model(run: Run, variant: Variant, say: Callable[[str], None]) -> Path:
         if not (variant.adapter / ADAPTER).is_file():
             raise AdapterUnusable(f"There is no adapter in {variant.adapter} (study.variants, {variant.name}).")
         adapter = read_adapter(variant.adapter)
+    trained_on = format_of(variant.adapter) if variant.adapter else FORMAT
     made_of = text_hash(
-        file_hash(weights_of(base)), file_hash(variant.adapter / ADAPTER) if variant.adapter else "", FORMAT
+        file_hash(weights_of(base)), file_hash(variant.adapter / ADAPTER) if variant.adapter else "", trained_on
     )
     path = run.out / "study" / "models" / f"{made_of[:16]}.gguf"
     if not path.is_file():
         say(f"study: making {variant.name}.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        merge_into(path, base, adapter, "q8_0", {PROMPT_FORMAT_KEY: FORMAT} if _tuned(variant) else {})
+        merge_into(path, base, adapter, "q8_0", {PROMPT_FORMAT_KEY: trained_on} if _tuned(variant) else {})
     return path
 
 

@@ -33,6 +33,8 @@ from index.errors import TebikiError
 from index.records import Language, Scope
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.engine import Engine
     from desktop.settings import Settings
     from index.library import Library
@@ -120,9 +122,25 @@ def engine_for(settings: Settings, folders: Folders, model: str | None, language
         say(f"{problem or error} The starter answers instead.")
         path = resolve_model("starter")
     else:
+        if model == "tuned":
+            _check_writes(path, language, settings, folders)
         if problem:
             say(problem)
     return Engine(path, threads=settings.threads or None, keep=folders.engine)
+
+
+def _check_writes(path: Path, language: Language, settings: Settings, folders: Folders) -> None:
+    """Nothing is to be measured on a model that can't write the language: raises ModelUnreadable, with what is missing
+    for one that can."""
+    from agent.models import card, read_gguf_header
+    from desktop.tuning import base_files, standing
+
+    if language in card(read_gguf_header(path)).languages:
+        return
+    waiting = [one.problem for one in standing(folders, base_files(settings)) if language in one.adapter.languages]
+    spoken = {"en": "English", "ja": "Japanese"}[language]
+    mend = next((problem for problem in waiting if problem), "give a model file, or use starter.")
+    raise ModelUnreadable(f"No tuned model on this machine writes {spoken}: {mend}")
 
 
 def _tuned_ready(settings: Settings, folders: Folders, name: str, language: Language) -> str:

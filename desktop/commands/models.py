@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.errors import TunedModelNotMade
+from agent.errors import BaseMissing, TunedModelNotMade
 from desktop.terminal import DataOption, JsonOption, print_json, say, settings_and_folders
-from desktop.tuning import base_files
+from desktop.tuning import adapters, base_files, remove_outdated
 from desktop.view_models.model_rows import rows
 from index.errors import TebikiError
 
@@ -58,36 +58,44 @@ def make_command(
     settings, folders = settings_and_folders(None, data)
     done = list(_made(folders, [*(base or ()), *base_files(settings)], only, _teller(progress_json=progress_json)))
     if as_json:
-        print_json(done)
-        return
-    for row in done:
-        print(f"{row['name']}: {row['problem'] or row['path']}")
-    if any(row["problem"] for row in done):
-        raise TunedModelNotMade(
-            f"{sum(bool(row['problem']) for row in done)} of {len(done)} tuned models are not made."
-        )
+        print_json([asdict(row) for row in done])
+    else:
+        for row in done:
+            print(f"{row.name}: {row.problem or row.path}")
+    # One that waits for its base is no failure, unless it was asked for
+    failed = [row for row in done if row.problem and (only or not row.waits)]
+    if failed:
+        raise TunedModelNotMade(f"{len(failed)} of {len(done)} tuned models are not made: {failed[0].problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What came of one adapter: the tuned model's file, or why there is none; `waits` for its base alone."""
+
+    id: str
+    name: str
+    path: str
+    problem: str
+    waits: bool
 
 
 def _made(
     folders: Folders, bases: Sequence[Path], only: list[str] | None, tell: Callable[[str, int, int], None]
-) -> Iterator[dict[str, str]]:
-    from agent.tuned_models import make, remove_withdrawn
-    from index.packs import list_packs
+) -> Iterator[_Made]:
+    from agent.tuned_models import make
 
-    packs = list_packs(folders.domains)
-    shipped = [adapter for pack in packs for adapter in pack.adapters]
-    remove_withdrawn(shipped, [pack.id for pack in packs], folders.models)
-    for adapter in shipped:
+    remove_outdated(folders)
+    for adapter in adapters(folders):
         if only and adapter.id not in only:
             continue
-        path, problem = "", ""
+        path, problem, waits = "", "", False
         try:
             path = str(make(adapter, folders.models, bases, partial(tell, adapter.name)))
         except TebikiError as error:
-            problem = str(error)
+            problem, waits = str(error), isinstance(error, BaseMissing)
         except MemoryError:
             problem = f"There is too little memory free to make {adapter.name}: close other programs and start again."
-        yield {"id": adapter.id, "name": adapter.name, "path": path, "problem": problem}
+        yield _Made(adapter.id, adapter.name, path, problem, waits)
 
 
 def _teller(*, progress_json: bool) -> Callable[[str, int, int], None]:

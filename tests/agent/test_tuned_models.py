@@ -172,6 +172,15 @@ def test_an_adapter_that_its_pack_no_longer_ships_takes_its_model_along(tmp_path
     assert own.exists()
 
 
+def test_a_model_that_its_pack_no_longer_calls_the_default_goes(tmp_path: Path) -> None:
+    adapter, models = small_adapter(tmp_path, default_for=("en",)), tmp_path / "models"
+    made = make(adapter, models)
+    remove_withdrawn([adapter], ["demo"], models)
+    assert made.exists()
+    remove_withdrawn([replace(adapter, default_for=())], ["demo"], models)
+    assert not made.exists()
+
+
 # Choosing
 
 

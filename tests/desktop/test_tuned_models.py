@@ -102,6 +102,43 @@ def test_models_are_made_once_and_listed_with_what_a_user_wants_to_know(tebiki: 
     assert (base["name"], base["tuned"]) == ("tiny", False)
 
 
+def test_what_waits_for_its_base_is_no_failure_unless_it_was_asked_for(tebiki: Tebiki, small: Folders) -> None:
+    (small.models / "tiny.gguf").unlink()
+    make = ("models", "make", "--data", small.data)
+    waiting = tebiki(*make)
+    assert waiting.status == 0
+    assert "needs the model tiny.gguf" in waiting.out
+    (row,) = tebiki(*make, "--json").json
+    assert (row["waits"], row["path"]) == (True, "")
+    for more in ((), ("--json",)):
+        asked = tebiki(*make, "--only", "demo/small", *more)
+        assert asked.status == 1
+        assert "needs the model tiny.gguf" in asked.reason
+
+
+def test_a_model_whose_pack_withdrew_it_goes_though_nothing_is_to_be_made(small: Folders) -> None:
+    make_in_child(small, (), adapters(small))
+    assert list(small.models.glob("demo.small.*.gguf"))
+    write_pack(small.domains, "")
+    assert make_in_child(small, (), adapters(small)) == Outcome()
+    assert not list(small.models.glob("demo.small.*.gguf"))
+
+
+def test_no_exam_is_sat_by_a_tuned_model_that_does_not_write_its_language(
+    tebiki: Tebiki, small: Folders, tmp_path: Path
+) -> None:
+    row = {
+        "id": "q1", "lang": "ja", "level": "engineer", "topic": "hold", "question": "保留属性とは何ですか。",
+        "options": ["待機", "終了", "削除", "登録"], "answer": 0, "explanation": "保留中は待機します。",
+        "split": "exam",
+    }  # fmt: skip
+    bank = tmp_path / "ja.jsonl"
+    bank.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    ended = tebiki("exam", "take", bank, "--library", small.library, "--data", small.data, "--model", "tuned")
+    assert ended.status == 1
+    assert "No tuned model on this machine writes Japanese" in ended.err
+
+
 def test_doctor_says_which_tuned_models_are_there_missing_or_why(small: Folders, tmp_path: Path) -> None:
     (small.models / "tiny.gguf").rename(tmp_path / "tiny.gguf")
     missing = doctor.tuned(Settings(), small)

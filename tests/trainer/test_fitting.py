@@ -148,6 +148,29 @@ def test_what_is_current_is_not_made_again_and_what_changed_is(new_run: Callable
     assert manifest["figures"]["loss_best"] < manifest["figures"]["loss_before"]
 
 
+def test_what_was_made_of_other_inputs_is_put_aside_and_taken_up_again(new_run: Callable[..., Path]) -> None:
+    run = new_run("aside", epochs=1)
+    made(run)
+    before = (weights(run), steps(run))
+    text = run.read_text(encoding="utf-8")
+    run.write_text(text.replace("rate = 0.01", "rate = 0.02"), encoding="utf-8")
+    assert "is in" in made(run)
+    run.write_text(text, encoding="utf-8")
+    made(run)
+    assert steps(run) == before[1]
+    assert all(torch.equal(there, weights(run)[name]) for name, there in before[0].items())
+
+
+def test_a_key_of_pretraining_leaves_its_others_as_they_are(tmp_path: Path) -> None:
+    run = tmp_path / "run.toml"
+    head = 'name = "x"\nout = "out"\nlibrary = "library"\n'
+    run.write_text(head, encoding="utf-8")
+    own = load_run(run).cpt.training
+    run.write_text(head + "[cpt.training]\nbf16 = true\n", encoding="utf-8")
+    assert load_run(run).cpt.training == own.model_copy(update={"bf16": True})
+    assert (own.rate, own.epochs) == (1e-4, 1)
+
+
 # In two processes, under `accelerate launch` on this machine's CPU (gloo); without dropout, which each draws itself
 
 DDP = ("--cpu",)

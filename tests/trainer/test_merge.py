@@ -61,6 +61,14 @@ def test_the_merged_file_counts_as_tuned_and_names_its_languages(tiny_gemma: Tin
     assert not (run.out / "merge" / "base-f32.gguf").exists()
 
 
+def test_the_prompt_format_is_that_of_the_training_not_todays(tiny_gemma: Tiny, new_run: NewRun) -> None:
+    run = new_run(tiny_gemma)
+    manifest = run.out / "sft" / "manifest.json"
+    manifest.write_text(json.dumps({"inputs": {"shown": ["react-0", 10]}}), encoding="utf-8")
+    make_merge(run, quiet)
+    assert card(read_gguf_header(run.out / "merge" / MERGED)).prompt_format == "react-0"
+
+
 def test_an_adapter_of_cpt_alone_does_not_count_as_tuned(tiny_gemma: Tiny, new_run: NewRun) -> None:
     run = new_run(tiny_gemma, stage="cpt")
     said: list[str] = []
