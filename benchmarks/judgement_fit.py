@@ -6,8 +6,8 @@ distance of the best two options it should search on (UNSURE).
 Comes in: a run after `questions` and `trajectories`, and its `sft/adapter` or another. Asked are the practice questions
 that it held out and that share no fact with one it learnt, and no deciding evidence with a conversation it learnt. Goes
 out: for pairs of weights how many of the held-out questions are right, with the mean log-probability of the right
-option; and for the best pair, by distance, the same with the mean of a second view, in which the best two options were searched for too. The constants
-are written to agent.exam by hand. No exam question is read.
+option; and for the best pair, by distance, the same with the mean of a second view, in which the best two options were
+searched for too. The constants are written to agent.exam by hand. No exam question is read.
 """
 
 from __future__ import annotations
