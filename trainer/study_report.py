@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from agent.exam import wilson
@@ -143,6 +143,8 @@ def report(
             "### Where questions are lost, agent mode\n",
             _lost(here),
         ]
+    if len(banks) > 1:
+        parts += ["## All banks together, against the untuned base\n", _tests(variants, _together(sheets))]
     if chosen:
         parts += ["## Which model is the default\n", _default(chosen)]
     return "\n".join(part for part in parts if part)
@@ -279,11 +281,22 @@ def _tests(variants: Sequence[Variant], sheets: Sequence[Sheet]) -> str:
             mine, its = of.get((variant.name, mode)), of.get((variant.beside, other))
             if mine is not None and its is not None:
                 gained, lost, p = mcnemar(mine.sat, its.sat)
+                theirs = {sat.id: sat.right for sat in its.sat}
+                more = [sat.right - theirs[sat.id] for sat in mine.sat if sat.id in theirs]
                 rows.append([
-                    f"{variant.name}, {mode}", f"{variant.beside}, {other}",
-                    f"{100 * (mine.accuracy - its.accuracy):+.1f}", str(gained), str(lost), f"{p:.2g}",
+                    f"{variant.name}, {mode}", f"{variant.beside}, {other}", str(len(more)),
+                    f"{100 * sum(more) / max(1, len(more)):+.1f}", str(gained), str(lost), f"{p:.2g}",
                 ])  # fmt: skip
-    return table(["Variant, mode", "against", "points", "gained", "lost", "p"], rows) if rows else ""
+    return table(["Variant, mode", "against", "n", "points", "gained", "lost", "p"], rows) if rows else ""
+
+
+def _together(sheets: Sequence[Sheet]) -> list[Sheet]:
+    """One sheet of a variant and mode over all the banks that it sat."""
+    found: dict[tuple[str, StudyMode], list[Sat]] = {}
+    for sheet in sheets:
+        sat = found.setdefault((sheet.variant, sheet.mode), [])
+        sat += [replace(one, id=f"{sheet.bank}/{one.id}") for one in sheet.sat]
+    return [Sheet(variant, "", "en", mode, tuple(sat)) for (variant, mode), sat in found.items()]
 
 
 def _cost(sheets: Sequence[Sheet]) -> str:

@@ -138,12 +138,22 @@ def test_the_report_tells_what_the_sittings_hold() -> None:
     ))  # fmt: skip
     text = made([half, lost])
     assert "| base | **0.500** (0.15-0.85) |" in text
-    assert "| tuned, agent | base, agent | -25.0 | 1 | 2 | 1 |" in text
+    assert "| tuned, agent | base, agent | 4 | -25.0 | 1 | 2 | 1 |" in text
+    assert "All banks together" not in text
     assert "| tuned | 3 | 1 | 1 | 1 | 0 | 0 | 1 |" in text
     assert "| base | agent | 1.00 | 0.00 | 100 | 0.50 |" in text
     assert "| tuned | base.gguf (abababababab) | tuned/sft/adapter (cdcdcdcdcdcd) | as trained | 145 |" in text
     assert "(run trial, seed 3)" in text
     assert "4 questions that no stage trained on" in text
+
+
+def test_banks_are_told_together_over_the_questions_that_both_sat() -> None:
+    sheets = [
+        sheet(name, [name == "tuned"] * 4, bank=bank) for bank in ("queue-en", "cron-en") for name in ("base", "tuned")
+    ]
+    text = made([*sheets, sheet("base", [True] * 9, bank="other-en")])
+    together = text.partition("## All banks together")[2]
+    assert "| tuned, agent | base, agent | 8 | +100.0 | 8 | 0 | 0.0078 |" in together
 
 
 def test_the_report_says_which_goals_are_met() -> None:
