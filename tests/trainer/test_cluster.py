@@ -43,7 +43,7 @@ def test_here_what_was_opened_is_closed_after_a_failure_too() -> None:
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ClusterMissing, match=r"tebiki\[cluster\]"):
+    with pytest.raises(ClusterMissing, match=r"\[cluster\]"):
         list(mapped(Squares(), [1], LOCAL))
 
 

@@ -174,8 +174,8 @@ def test_the_report_says_which_goals_are_met() -> None:
 def test_each_mode_is_compared_with_the_same_of_the_variant_beside() -> None:
     sheets = [sheet(name, [name == "tuned"] * 2, mode) for name in ("base", "tuned") for mode in ("closed", "rag")]
     text = made(sheets)
-    assert "| tuned, closed | base, closed | +100.0 | 2 | 0 | 0.5 |" in text
-    assert "| tuned, rag | base, rag | +100.0 | 2 | 0 | 0.5 |" in text
+    assert "| tuned, closed | base, closed | 2 | +100.0 | 2 | 0 | 0.5 |" in text
+    assert "| tuned, rag | base, rag | 2 | +100.0 | 2 | 0 | 0.5 |" in text
 
 
 def test_what_could_not_be_told_is_told_apart() -> None:
