@@ -22,6 +22,9 @@ from index.watching import Watcher
 
 LONG = 120_000
 
+SETTLED_MS = 3_200
+"""A file that changed moments ago may still be being written, and waits for the next look, a minute later."""
+
 
 def pages(folder: Path, count: int) -> Path:
     """A manual of many small pages."""
@@ -134,6 +137,7 @@ def test_a_watched_folder_is_imported_when_it_is_added_and_when_something_comes_
     loaded(window, qtbot)
     watched = pages(tmp_path / "watched", 2)
     _old(watched)
+    qtbot.wait(SETTLED_MS)
     window.library.care.show_watched()
     dialog = window.library.findChild(WatchedDialog)
     assert isinstance(dialog, WatchedDialog)
@@ -145,7 +149,7 @@ def test_a_watched_folder_is_imported_when_it_is_added_and_when_something_comes_
     (watched / "later.md").write_text("# Later\n\nThe word quokka came later.\n", encoding="utf-8")
     _old(watched)
     qtbot.waitUntil(lambda: not window.process.running, timeout=LONG)
-    qtbot.wait(3200)  # a file that changed moments ago may still be being written
+    qtbot.wait(SETTLED_MS)
     window.library.care.look_at_watched()
 
     def found() -> bool:
