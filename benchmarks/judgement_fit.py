@@ -22,16 +22,16 @@ import numpy as np
 
 from agent.engine import Engine
 from agent.exam import JUDGED, JUDGEMENT, TOP, WORDS, judged
-from agent.merging import merge, read_adapter
-from agent.models import PROMPT_FORMAT_KEY, resolve_model
+from agent.merging import read_adapter
+from agent.models import PROMPT_FORMAT_KEY
 from agent.option_support import Floats, support
 from agent.records import Question
 from index.records import Hit
 from trainer.evidence import plain
-from trainer.merge import format_of
+from trainer.merge import format_of, merge_into
 from trainer.opening import opened_library
 from trainer.question_records import Practice, load_practice
-from trainer.run_config import Run, load_run
+from trainer.run_config import Run, base_path, load_run
 from trainer.sft import is_held, source_of
 from trainer.trajectories import NAME, read
 
@@ -144,10 +144,11 @@ def main() -> None:
     held = unseen(run)
     held = held[:: -(-len(held) // args.limit)] if args.limit else held
     folder = args.adapter or run.out / "sft" / "adapter"
-    adapter, keys = read_adapter(folder), {PROMPT_FORMAT_KEY: format_of(folder)}
+    adapter = read_adapter(folder)
+    keys: dict[str, str | list[str]] = {PROMPT_FORMAT_KEY: format_of(folder)}
     with tempfile.TemporaryDirectory() as beside:
         model = Path(beside) / "tuned.gguf"
-        merge(resolve_model(run.base), adapter, model, storage="q8_0", keys=keys)
+        merge_into(model, base_path(run), adapter, "q8_0", keys)
         with Engine(model) as engine:
             found = weighed(run, engine, held)
     for lang in (*sorted({one.lang for one in found}), ""):

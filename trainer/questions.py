@@ -27,12 +27,13 @@ from trainer.evidence import Finder
 from trainer.faults import QuestionsUnusable, TeacherFailed
 from trainer.journal import Journal
 from trainer.manifest import file_hash, is_current, text_hash, write_manifest
+from trainer.merge import weights_of
 from trainer.opening import opened_library
 from trainer.passage_questions import SHORTEST_PASSAGE, ask_about
 from trainer.question_checks import Dropped, distinct, fault, with_evidence
 from trainer.question_records import Practice, as_row, load_practice, of_row, write_practice
 from trainer.row_questions import row_questions
-from trainer.run_config import Run
+from trainer.run_config import Run, base_path
 from trainer.teachers import Writer, writer_of
 
 NAME = "questions.jsonl"
@@ -88,13 +89,13 @@ def make_questions(run: Run, say: Callable[[str], None], *, ray: str = "") -> Qu
 
 def _inputs(run: Run, sections: Sequence[SectionBlocks]) -> dict[str, Any]:
     teacher = run.questions.teacher
-    base = Path(run.base)
+    student = teacher is not None and teacher.kind == "student"
     return {
         "library": text_hash(*(one.section.text for one in sections)),
         "banks": [file_hash(bank) for bank in run.banks],
         "recorded": [file_hash(path) for path in run.questions.recorded],
         "teacher": teacher and teacher.model_dump(mode="json", exclude={"timeout", "retries"}),
-        "base": file_hash(base) if teacher and teacher.kind == "student" and base.is_file() else "",
+        "base": file_hash(weights_of(base_path(run))) if student else "",
         "passages": run.questions.passages,
         "rows": run.questions.rows,
         "shared": [run.corpus.shared_words, run.corpus.shared_characters],

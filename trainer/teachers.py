@@ -12,6 +12,7 @@ not judge: `trainer.trajectories` and `trainer.questions` keep what is right.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -208,8 +209,23 @@ def writer_of(settings: TeacherSettings, base: str, seed: int) -> Iterator[Local
         yield Endpoint(settings, key)
         return
     from agent.engine import Engine
+
+    with _as_gguf(base if settings.kind == "student" else settings.model) as model, Engine(model) as engine:
+        yield Local(engine, tries=settings.tries, temperature=settings.temperature, seed=seed)
+
+
+@contextmanager
+def _as_gguf(model: str) -> Iterator[Path]:
+    """A model as a GGUF; of a Hugging Face folder one is written in 8 bits, for this while."""
     from agent.models import resolve_model
 
-    student = settings.kind == "student"
-    with Engine(resolve_model(base if student else settings.model)) as engine:
-        yield Local(engine, tries=settings.tries, temperature=settings.temperature, seed=seed)
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        yield resolve_model(model)
+        return
+    from trainer.merge import merge_into
+
+    with tempfile.TemporaryDirectory(prefix="tebiki-teacher-") as beside:
+        path = Path(beside) / f"{folder.name}.gguf"
+        merge_into(path, folder, None, "q8_0", {})
+        yield path

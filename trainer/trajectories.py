@@ -23,6 +23,7 @@ from trainer.evidence import Finder
 from trainer.faults import TeacherFailed
 from trainer.journal import Journal
 from trainer.manifest import file_hash, is_current, write_manifest
+from trainer.merge import weights_of
 from trainer.opening import library_hash, opened_library, token_counter
 from trainer.public_sets import chat, fireact, opseval
 from trainer.run_config import Run
@@ -98,7 +99,7 @@ def _inputs(run: Run) -> dict[str, Any]:
     settings = run.trajectories
     with opened_library(run) as library:
         text = library_hash(library)
-    base = Path(run.base)
+    base = weights_of(Path(run.base))
     return {
         "library": text,
         "glossaries": [file_hash(path) for path in run.glossaries],

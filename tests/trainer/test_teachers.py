@@ -12,6 +12,7 @@ from agent import prompts
 from agent.engine import Engine
 from agent.models import resolve_model
 from agent.records import Step
+from tests.trainer.tiny_models import Tiny
 from trainer.faults import TeacherFailed
 from trainer.run_config import TeacherSettings
 from trainer.teachers import Local, Recorded, RecordedStep, Task, load_tasks, teacher_of, writer_of
@@ -117,3 +118,9 @@ def test_the_runs_file_names_the_model_of_this_machine() -> None:
     with teacher_of(TeacherSettings(kind="student", tries=2), "starter", 1) as teacher:
         assert teacher.tries == 2
         assert teacher.name.startswith("local ")
+
+
+def test_a_student_that_is_a_hugging_face_folder_writes_too(tiny_llama: Tiny) -> None:
+    with teacher_of(TeacherSettings(kind="student"), str(tiny_llama.base), 1) as teacher:
+        assert teacher.name.startswith("local ")
+        assert teacher.turn(TASK, (), 0).startswith("Thought: "), "the grammar holds even a model that knows nothing"
