@@ -45,7 +45,7 @@ class Took:
     megabytes: float
 
 
-def took(command: Sequence[str]) -> Took:
+def took(command: list[str]) -> Took:
     """Run a command and its children to the end. Raises ChildProcessError where it fails."""
     started = time.monotonic()
     child = os.posix_spawn(command[0], command, {**os.environ, "HF_HUB_OFFLINE": "1"}, file_actions=_quiet())

@@ -34,10 +34,10 @@ def reading_units(base: Rendered, passages: Sequence[Passage], seed: int) -> lis
     """A unit of every question; the same for the same seed. Raises NothingTrained where a verdict is not one token."""
     made = []
     for passage in passages:
-        units = tuple(_evidence(number, line) for number, line in enumerate(passage.units))
+        units = tuple(as_evidence(number, line) for number, line in enumerate(passage.units))
         for number, asked in enumerate(passage.questions):
             draw = random.Random(f"{seed}:{passage.id}:{number}")
-            question, seen = shown(units, _question(passage, number, asked), asked.deciding, draw)
+            question, seen = shown(units, as_question(passage, number, asked), asked.deciding, draw)
             prompt = prompts.exam_judgement(seen, question.question)
             made.append(Read(passage.id, choice(base, prompt, question.options, question.answer)))
     return made
@@ -60,14 +60,16 @@ def shown(
     return (swap.question, tuple(map(swap.evidence, seen))) if swap else (question, seen)
 
 
-def _question(passage: Passage, number: int, asked: Asked) -> Question:
+def as_question(passage: Passage, number: int, asked: Asked) -> Question:
+    """A passage's question as a bank would hold it."""
     return Question(
         id=f"{passage.id}.{number}", lang=passage.lang, level="engineer", question=asked.question,
         options=asked.options, answer=asked.answer,
     )  # fmt: skip
 
 
-def _evidence(number: int, line: Line) -> Evidence:
+def as_evidence(number: int, line: Line) -> Evidence:
+    """A line of a passage as a search would bring it."""
     return Evidence(
         passage_id=0, section_id=0, manual="", source="", heading=(line.heading,), anchor=None, page=None,
         quote=line.text, start=number, end=number, score=1.0, context=line.context,

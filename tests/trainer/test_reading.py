@@ -82,8 +82,8 @@ def test_the_deciding_line_stands_among_as_many_as_an_exam_shows(monkeypatch: py
     from trainer import reading
 
     passage = Passage.model_validate(PASSAGE)
-    units = tuple(reading._evidence(number, line) for number, line in enumerate(passage.units))
-    question = reading._question(passage, 0, passage.questions[0])
+    units = tuple(reading.as_evidence(number, line) for number, line in enumerate(passage.units))
+    question = reading.as_question(passage, 0, passage.questions[0])
     firsts, answers, counts = set(), set(), set()
     for seed in range(60):
         asked, seen = reading.shown(units, question, (0,), random.Random(seed))
