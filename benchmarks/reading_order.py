@@ -16,8 +16,6 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from agent import prompts
 from agent.engine import Engine
 from agent.exam import JUDGED, judged, wilson
@@ -25,6 +23,7 @@ from agent.models import resolve_model
 from agent.records import Evidence, Question
 from trainer.reading import as_evidence, as_question
 from trainer.reading_records import load_passages
+from trainer.sittings import likelier
 
 PASSAGES = Path(__file__).parent / "questions" / "reading-en.jsonl"
 PLACES = ("alone", "first", "last")
@@ -51,12 +50,7 @@ def chosen(engine: Engine, units: Sequence[Evidence], question: Question) -> int
     """The option that the model takes."""
     if engine.info.prompt_format == prompts.FORMAT:
         return int(judged(engine, units, question).argmax())
-    options = [prompts.exam_option(option) for option in question.options]
-    given, without = (
-        np.array([score.logprob / max(1, score.tokens) for score in engine.score(prompt, options)])
-        for prompt in (prompts.exam_judgement(units, question.question), prompts.exam(question.question))
-    )
-    return int((given - without).argmax())
+    return int(likelier(engine, prompts.exam_judgement(units, question.question), question).argmax())
 
 
 def main() -> None:

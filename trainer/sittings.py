@@ -154,6 +154,17 @@ def _head(key: dict[str, str]) -> str:
     return json.dumps({"key": key}, sort_keys=True)
 
 
+def likelier(engine: Engine, prompt: str, question: Question) -> Floats:
+    """How much likelier each option is after a prompt with evidence than after the question by itself, in
+    log-probability per token: what an untuned model makes of the evidence."""
+    options = [prompts.exam_option(option) for option in question.options]
+    given, without = (
+        np.array([score.logprob / max(1, score.tokens) for score in engine.score(text, options)])
+        for text in (prompt, prompts.exam(question.question))
+    )
+    return np.asarray(given - without)
+
+
 class Candidate:
     """A model at the desk, answering in one mode."""
 
@@ -249,12 +260,7 @@ class Candidate:
         prompt = f"Manual:\n{told}{prompts.exam(question.question)}"
         if self._tuned:
             return exam.judged_after(self._engine, prompt, question.options)
-        options = [prompts.exam_option(option) for option in question.options]
-        given, without = (
-            np.array([score.logprob / max(1, score.tokens) for score in self._engine.score(text, options)])
-            for text in (prompt, prompts.exam(question.question))
-        )
-        return np.asarray(given - without)
+        return likelier(self._engine, prompt, question)
 
     def _found(self, question: Question) -> bool | None:
         if not question.section:
