@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "tebiki-installed"
 ENGINE = "llama-cpp-python"
+TORCH_CPU = "https://download.pytorch.org/whl/cpu"
+"""Where torch without CUDA is: on x86 Linux PyPI has only the build that needs gigabytes of NVIDIA's libraries."""
 
 # What Qt opens at run time and Debian's and Ubuntu's minimal systems lack: the library and the package that brings it.
 QT_LIBRARIES = {
@@ -136,16 +139,17 @@ def pip(*arguments: str) -> None:
         raise SetupFailed(f"pip could not install ({' '.join(arguments)}); its own words stand above.")
 
 
-def engine_pin() -> str:
-    for line in (LOCKS / "run.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith(ENGINE + "=="):
+def pin_of(name: str, lock: Path) -> str:
+    """`name==version` as a lock has it. Raises SetupFailed."""
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if line.startswith(name + "=="):
             return line.split()[0]
-    raise SetupFailed(f"packaging/locks/run.txt does not pin {ENGINE}; restore the file from version control.")
+    raise SetupFailed(f"packaging/locks/{lock.name} does not pin {name}; restore the file from version control.")
 
 
 def install_engine() -> None:
     """llama-cpp-python comes as source: show how far the compiler is, since it takes minutes the first time."""
-    pin = engine_pin()
+    pin = pin_of(ENGINE, LOCKS / "run.txt")
     if is_present(pin):
         return
     say(f"Installing {pin} (compiles llama.cpp: about 5 minutes on two cores, once; cached afterwards)")
@@ -161,6 +165,19 @@ def install_engine() -> None:
         tail = [*tail[-30:], line]
     if run.wait():
         raise SetupFailed("llama.cpp could not be compiled:\n" + "".join(tail))
+
+
+def install_torch(lock: Path) -> None:
+    """torch's CPU build, where the plain pin of the lock would find another: from where pip looks anyway if it is
+    there, else from PyTorch's own index."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return
+    pin = pin_of("torch", lock) + "+cpu"
+    if is_present(pin):
+        return
+    here = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", pin]
+    if subprocess.run(here, check=False, cwd=ROOT, stderr=subprocess.DEVNULL).returncode:
+        pip("--no-deps", "--index-url", TORCH_CPU, pin)
 
 
 def is_present(pin: str) -> bool:
@@ -199,6 +216,8 @@ def install(files: Sequence[Path]) -> None:
     pip("--upgrade", "pip>=24")
     install_engine()
     say("Installing the pinned packages (a few minutes the first time)")
+    if LOCKS / "dev.txt" in files:
+        install_torch(LOCKS / "dev.txt")
     pip("--no-deps", *(part for file in files for part in ("-r", str(file))))
     pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     STAMP.write_text(fingerprint(files), encoding="utf-8")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import platform
 import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -72,6 +75,46 @@ def test_a_second_call_has_nothing_to_do(bootstrap: ModuleType, tmp_path: Path) 
         assert bootstrap.is_installed(files), "what was set up for the tests serves the program too"
         (tmp_path / "stamp").write_text(bootstrap.fingerprint(files), encoding="utf-8")
         assert not bootstrap.is_installed(bootstrap.wanted(dev=True))
+
+
+@pytest.fixture
+def empty_venv(tmp_path: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    return tmp_path / "venv" / "bin" / "python"
+
+
+def torch_wheel(folder: Path) -> None:
+    """A wheel that says it is torch's CPU build, and is nothing else."""
+    folder.mkdir(parents=True)
+    info = "torch-9.9.0+cpu.dist-info"
+    with zipfile.ZipFile(folder / "torch-9.9.0+cpu-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: torch\nVersion: 9.9.0+cpu\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    (folder / "index.html").write_text('<a href="torch-9.9.0%2Bcpu-py3-none-any.whl">torch</a>', encoding="utf-8")
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="PyPI's torch has no CUDA here"
+)
+@pytest.mark.parametrize("where", ["where pip looks anyway", "in PyTorch's index"])
+def test_torch_comes_without_cuda_and_the_lock_takes_it_for_its_own(
+    bootstrap: ModuleType, empty_venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    lock = tmp_path / "dev.txt"
+    lock.write_text("torch==9.9.0         # via peft\n", encoding="utf-8")
+    torch_wheel(tmp_path / "index" / "torch")
+    monkeypatch.setattr(bootstrap, "PYTHON", empty_venv)
+    monkeypatch.setattr(bootstrap, "TORCH_CPU", (tmp_path / "index").as_uri())
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "empty").as_uri())
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index" / "torch") if "anyway" in where else "")
+    bootstrap.install_torch(lock)
+    assert bootstrap.is_present("torch==9.9.0+cpu")
+    monkeypatch.setattr(bootstrap, "pip", lambda *arguments: pytest.fail("what is there is not fetched again"))
+    bootstrap.install_torch(lock)
+    satisfied = [str(empty_venv), "-m", "pip", "install", "--no-deps", "--no-index", "-r", str(lock)]
+    assert subprocess.run(satisfied, check=False).returncode == 0
 
 
 def test_the_compiler_s_steps_are_shown_and_every_line_kept(
