@@ -279,12 +279,20 @@ def load_run(path: Path) -> Run:
     folder = path.absolute().parent
     run = _rooted(Run.model_validate(values), folder)
     variants = tuple(one.model_copy(update={"base": _beside(one.base, folder)}) for one in run.study.variants)
-    study = run.study.model_copy(update={"variants": variants})
-    return run.model_copy(update={"base": _beside(run.base, folder), "study": study})
+    changed: dict[str, object] = {
+        "base": _beside(run.base, folder),
+        "study": run.study.model_copy(update={"variants": variants}),
+    }
+    for stage in ("questions", "trajectories"):
+        settings: QuestionsSettings | TrajectoriesSettings = getattr(run, stage)
+        if settings.teacher is not None and settings.teacher.kind == "local":
+            teacher = settings.teacher.model_copy(update={"model": _beside(settings.teacher.model, folder)})
+            changed[stage] = settings.model_copy(update={"teacher": teacher})
+    return run.model_copy(update=changed)
 
 
 def _beside(base: str, folder: Path) -> str:
-    """A base as it is named, or the file or folder of that name where there is one beside the run's file."""
+    """A model as it is named, or the file or folder of that name where there is one beside the run's file."""
     path = folder / Path(base).expanduser()
     return str(path) if base and path.exists() else base
 
