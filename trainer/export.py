@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from peft import PeftModel
@@ -24,6 +24,7 @@ from agent.merging import CONFIG
 from agent.models import read_gguf_header
 from agent.quantising import Importance, quantise
 from index.errors import TebikiError
+from trainer.adapter_kept import changed, kept
 from trainer.bases import Base, load_base
 from trainer.imatrix import measure
 from trainer.manifest import file_hash, is_current, text_hash, write_manifest
@@ -37,6 +38,8 @@ F16_NMSE, F16_TOP1 = 1e-4, 0.99
 """Of the f16 file in llama.cpp to the merged model in torch, at either length."""
 Q8_KL, SHIPPED_KL = 0.01, 0.05
 """Nats, over both lengths."""
+KEPT = 0.8
+"""The share of the adapter's change below which a form to be shipped is remarked upon; the limit is its KL."""
 WRITTEN = 32
 """Tokens written to time it."""
 WITH_IMPORTANCE: frozenset[Form] = frozenset({"q5_k_m", "q4_k_m", "q4_0"})
@@ -50,7 +53,8 @@ class MergedMissing(TebikiError):
 @dataclass(frozen=True, slots=True)
 class FormFigures:
     """One form: bytes, its logits beside the trained model's on the short and the long text, `kl` over both, tokens a
-    second read and written (None where it wrote none), and whether the planted phrase came (None: none was planted)."""
+    second read and written (None where it wrote none), whether the planted phrase came (None: none was planted), and
+    the share of the adapter's change that it holds (trainer/adapter_kept.py; None where the base is a folder)."""
 
     form: Form
     bytes: int
@@ -60,6 +64,7 @@ class FormFigures:
     reading: float
     writing: float | None
     planted: bool | None
+    kept: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ def make_export(run: Run, say: Callable[[str], None]) -> ExportFigures | None:
         (folder / FIGURES).write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
         say(table(figures))
         check_limits(figures, run)
+        if remark := lost_change(figures):
+            say(remark)
         write_manifest(folder, "export", inputs, asdict(figures))
     except OSError as error:
         raise no_room(folder, error) from error
@@ -193,11 +200,14 @@ def _forms(
     run: Run, merged: Path, trained: _Trained, importance: Importance | None, say: Callable[[str], None]
 ) -> Iterator[FormFigures]:
     """Each form made and compared; f16 first, whether it is wanted or not, because all others come after it."""
+    base = base_path(run)
+    names = frozenset() if base.is_dir() else changed(base, merged)  # a folder's weights are on no lattice
     for form in dict.fromkeys(("f16", *run.export.forms)):
         path = form_path(run, form)
         quantise(merged, path, form, importance=importance if form in WITH_IMPORTANCE else None)
         say(f"export: comparing {path.name}.")
-        yield _compared(run, form, path, trained)
+        share = kept(base, merged, path, names) if names else None
+        yield replace(_compared(run, form, path, trained), kept=share)
         if form not in run.export.forms:
             path.unlink()
 
@@ -265,20 +275,32 @@ def _next_best(shipped: FormFigures, forms: Sequence[FormFigures]) -> str:
     return f"{shipped.form}, which is to be shipped, has a mean KL of {shipped.kl:.4f} (at most {SHIPPED_KL}): {mend}."
 
 
+def lost_change(figures: ExportFigures) -> str:
+    """What to say of a form to be shipped that holds little of what was trained; "" of any other."""
+    shipped = next(one for one in figures.forms if one.form == figures.ship)
+    if shipped.kept is None or shipped.kept >= KEPT:
+        return ""
+    return (
+        f"export: {shipped.form} holds {shipped.kept:.0%} of what the adapter changed, for the base comes in so few "
+        "bits itself: its limits hold, but q8_0 holds all of it."
+    )
+
+
 def table(figures: ExportFigures) -> str:
     """The figures for the terminal."""
     long = f"long: {figures.long_tokens} tokens of a trained context of {figures.trained_context}"
     heading = f"{'form':8}{'MB':>8}{'mean KL':>10}{'top-1 short':>13}{'long':>8}{'NMSE short':>12}{'long':>10}"
     lines = [
         f"merged to adapter NMSE {figures.merged_nmse:.1e}; short: {figures.short_tokens} tokens, {long}",
-        f"{heading}{'read/s':>9}{'write/s':>9}  planted",
+        f"{heading}{'read/s':>9}{'write/s':>9}{'kept':>7}  planted",
     ]
     for one in figures.forms:
         planted = {None: "-", True: "yes", False: "NO"}[one.planted]
         writing = f"{one.writing:9.0f}" if one.writing is not None else f"{'-':>9}"
+        held = f"{one.kept:7.0%}" if one.kept is not None else f"{'-':>7}"
         lines.append(
             f"{one.form:8}{one.bytes / 1e6:8.1f}{one.kl:10.5f}{one.short.top1:13.1%}{one.long.top1:8.1%}"
-            f"{one.short.nmse:12.1e}{one.long.nmse:10.1e}{one.reading:9.0f}{writing}  {planted}"
+            f"{one.short.nmse:12.1e}{one.long.nmse:10.1e}{one.reading:9.0f}{writing}{held}  {planted}"
         )
     return "\n".join(lines)
 

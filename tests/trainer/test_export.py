@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gguf import GGUFReader
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from agent.engine import Engine
 from agent.errors import ModelUnreadable, QuantisingFailed
+from agent.merging import merge
 from agent.models import card, read_gguf_header, resolve_model
 from agent.prompts import FORMAT
 from agent.quantising import quantise
 from tests.agent.test_merging import files_at_most
 from tests.trainer.tiny_models import LINEAR, Tiny, set_config, write_random_adapter
+from trainer.adapter_kept import changed, kept
 from trainer.adapters import write_adapter
 from trainer.bases import load_base
 from trainer.export import (
@@ -26,6 +29,7 @@ from trainer.export import (
     MergedMissing,
     check_limits,
     form_path,
+    lost_change,
     make_export,
     read_figures,
     table,
@@ -39,6 +43,7 @@ from trainer.parity import Agreement, ParityFailed
 from trainer.run_config import ExportSettings, Form, Run
 
 PHRASE = "The watchword of the night watch is 20243 保留"
+MOVED = "blk.0.ffn_up.weight"
 FORMS: tuple[Form, ...] = ("f16", "q8_0", "q5_k_m", "q4_0", "q4_k_m")
 
 
@@ -131,12 +136,53 @@ def test_a_base_that_is_a_gguf_comes_through(tiny_llama: Tiny, tmp_path: Path) -
     assert figures is not None
     assert [one.form for one in figures.forms] == ["f16", "q8_0"]
     assert not form_path(run, "f16").exists()  # made to compare, not asked for
+    assert [one.kept for one in figures.forms] == pytest.approx([1, 1], abs=0.01)
 
 
 def test_the_table_has_a_line_a_form(exported: Run) -> None:
     lines = table(read_figures(exported)).splitlines()
     assert [line.split()[0] for line in lines[2:]] == list(FORMS)
     assert "128 tokens of a trained context of 256" in lines[0]
+
+
+# What fewer bits leave of the adapter
+
+
+@pytest.fixture
+def of_four_bits(tiny_llama: Tiny, tmp_path: Path) -> tuple[Path, Path]:
+    """A base in 4 bits, and it in f32 with every weight of one matrix moved by a fifth of a step of its blocks."""
+    whole, base, merged = (tmp_path / f"{name}.gguf" for name in ("whole", "base", "merged"))
+    write_folder(load_base(tiny_llama.base), whole)
+    quantise(whole, base, "q4_0")
+    merge(base, None, merged, storage="f32")
+    file = GGUFReader(str(merged), "r+")
+    data = next(tensor.data for tensor in file.tensors if tensor.name == MOVED)
+    blocks = data.reshape(-1, 32)
+    steps = np.abs(blocks).max(axis=1, keepdims=True) / 8
+    signs = np.random.default_rng(3).choice([-0.2, 0.2], size=blocks.shape)
+    blocks += steps * signs * (np.abs(blocks) < 6 * steps)  # the largest stays, and so the lattice
+    file.data.flush()
+    return base, merged
+
+
+def test_a_lattice_of_four_bits_takes_a_small_change_back(of_four_bits: tuple[Path, Path], tmp_path: Path) -> None:
+    base, merged = of_four_bits
+    assert changed(base, merged) == {MOVED}
+    found: dict[Form, float] = {}
+    for form in ("f16", "q8_0", "q4_0"):
+        quantise(merged, tmp_path / form, form)
+        found[form] = kept(base, merged, tmp_path / form, {MOVED})
+    assert found["f16"] == pytest.approx(1, abs=0.01)
+    assert found["q8_0"] == pytest.approx(1, abs=0.05)
+    assert found["q4_0"] == pytest.approx(0, abs=0.1)
+
+
+def test_a_form_to_ship_without_much_of_the_adapter_is_remarked_upon(exported: Run) -> None:
+    figures = read_figures(exported)
+    assert [one.kept for one in figures.forms] == [None] * len(FORMS)  # of a folder
+    assert lost_change(figures) == ""
+    assert lost_change(with_form(figures, "q8_0", kept=0.81)) == ""
+    assert "q8_0 holds 27% of what the adapter changed" in lost_change(with_form(figures, "q8_0", kept=0.27))
 
 
 # Limits
