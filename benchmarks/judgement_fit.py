@@ -27,11 +27,12 @@ from agent.models import PROMPT_FORMAT_KEY
 from agent.option_support import Floats, support
 from agent.records import Question
 from index.records import Hit
+from trainer.base_files import base_path
 from trainer.evidence import plain
 from trainer.merge import format_of, merge_into
 from trainer.opening import opened_library
 from trainer.question_records import Practice, load_practice
-from trainer.run_config import Run, base_path, load_run
+from trainer.run_config import Run, load_run
 from trainer.sft import is_held, source_of
 from trainer.trajectories import NAME, read
 

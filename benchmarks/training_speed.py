@@ -64,10 +64,10 @@ def measured(run: Run, side: str, most: int) -> dict[str, float]:
     import torch
 
     from trainer.adapters import adapted
+    from trainer.base_files import base_path
     from trainer.bases import load_base
     from trainer.fitting import precision
     from trainer.rendering import conversation
-    from trainer.run_config import base_path
     from trainer.samples import Row, Text
     from trainer.trajectories import NAME, read
 

@@ -25,6 +25,7 @@ from agent.chat_template import ChatTemplate
 from agent.gguf import read_gguf_header
 from agent.merging import file_sha256
 from index.errors import TebikiError
+from trainer.base_files import FOLDER_WEIGHTS, weights_of
 
 # peft 0.21 asks transformers 5.23 for what is to be renamed in its version 6
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
@@ -35,7 +36,6 @@ warnings.filterwarnings("ignore", message="Unexpected keyword arguments \\['base
 warnings.filterwarnings("ignore", message="Could not find a config file", category=UserWarning)
 
 log = logging.getLogger(__name__)
-WEIGHTS = "model.safetensors"
 
 
 class BaseMissing(TebikiError):
@@ -59,9 +59,11 @@ def load_base(path: Path, *, dtype: torch.dtype = torch.float32) -> Base:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     folder, keywords = (path, {}) if path.is_dir() else (path.parent, {"gguf_file": path.name})
-    weights = path / WEIGHTS if path.is_dir() else path
+    weights = weights_of(path)
     if not weights.is_file():
-        raise BaseMissing(f"There is no model at {path}: give a GGUF file, or a folder with config and {WEIGHTS}.")
+        raise BaseMissing(
+            f"There is no model at {path}: give a GGUF file, or a folder with config and {FOLDER_WEIGHTS}."
+        )
     try:
         loaded = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, **keywords)
         tokenizer = load_tokenizer(path)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import TebikiError
+from trainer.base_files import base_hash, base_path
 from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
-from trainer.run_config import OF_THE_MACHINE, Run, base_path
+from trainer.run_config import OF_THE_MACHINE, Run
 
 if TYPE_CHECKING:
     from trainer.bases import Base
@@ -34,14 +35,12 @@ def make_cpt(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     """Run the stage; None when what is there is current. Raises NothingToRead, BaseMissing, TrainingFailed."""
     from trainer.bases import load_base
     from trainer.fitting import fit, precision
-    from trainer.merge import weights_of
     from trainer.samples import Text
 
     folder, corpus = run.out / "cpt", run.out / "corpus" / DOCUMENTS
     documents = texts_of(corpus)
-    base_file = weights_of(base_path(run))
     inputs = {
-        "base": file_hash(base_file) if base_file.is_file() else "",
+        "base": base_hash(run),
         "corpus": file_hash(corpus),
         "settings": run.cpt.model_dump(mode="json", exclude={"training": OF_THE_MACHINE}),
         "seed": run.seed,

@@ -25,12 +25,13 @@ from agent.models import read_gguf_header
 from agent.quantising import Importance, quantise
 from index.errors import TebikiError
 from trainer.adapter_kept import changed, kept
+from trainer.base_files import base_path
 from trainer.bases import Base, load_base
 from trainer.imatrix import measure
 from trainer.manifest import file_hash, is_current, text_hash, write_manifest
 from trainer.merge import MERGED, chosen_adapter, no_room
 from trainer.parity import Agreement, Floats, ParityFailed, Text, agreement, check_text_side, logits, says, texts
-from trainer.run_config import Form, Run, base_path
+from trainer.run_config import Form, Run
 
 MERGED_NMSE = 1e-8
 """Of the merged model in f32 to base and adapter, both in torch: only the order of sums may differ."""

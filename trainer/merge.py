@@ -18,13 +18,13 @@ from agent.merging import ADAPTER, CONFIG, Adapter, Storage, file_sha256, merge,
 from agent.models import PROMPT_FORMAT_KEY
 from agent.prompts import FORMAT
 from index.errors import TebikiError
+from trainer.base_files import FOLDER_WEIGHTS, base_path, weights_of
 from trainer.manifest import NAME as MANIFEST
 from trainer.manifest import file_hash, is_current, write_manifest
-from trainer.run_config import Run, base_path
+from trainer.run_config import Run
 
 MERGED = "model-f32.gguf"
 LANGUAGES_KEY = "general.languages"
-FOLDER_WEIGHTS = "model.safetensors"
 
 
 class AdapterMissing(TebikiError):
@@ -110,11 +110,6 @@ def format_of(adapter: Path) -> str:
         return str(shown[0])
     except (OSError, ValueError, LookupError, TypeError):
         return FORMAT
-
-
-def weights_of(base: Path) -> Path:
-    """The file by whose hash an adapter knows its base."""
-    return base / FOLDER_WEIGHTS if base.is_dir() else base
 
 
 def no_room(folder: Path, error: OSError) -> NoRoom:

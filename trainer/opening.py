@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from index.glossary import load_glossary, merged
 from index.library import Library
+from trainer.base_files import base_path
 from trainer.manifest import text_hash
 from trainer.run_config import Run
 
@@ -36,14 +36,14 @@ def library_hash(library: Library) -> str:
 def token_counter(run: Run) -> Iterator[Callable[[str], int]]:
     """Counts tokens as the engine does with the base: llama.cpp's own for a GGUF, the tokenizer's for a Hugging Face
     folder. Raises what starting a model raises."""
-    if Path(run.base).is_dir():
+    base = base_path(run)
+    if base.is_dir():
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(run.base)
+        tokenizer = AutoTokenizer.from_pretrained(base)
         yield lambda text: len(tokenizer(text)["input_ids"])
         return
     from agent.engine import Engine
-    from agent.models import resolve_model
 
-    with Engine(resolve_model(run.base)) as engine:
+    with Engine(base) as engine:
         yield engine.count

@@ -21,19 +21,19 @@ from typing import Any
 from agent.bank import load_bank
 from agent.records import Question
 from index.records import Passage
+from trainer.base_files import base_hash
 from trainer.cluster import mapped
 from trainer.corpus import SectionBlocks, all_sections
 from trainer.evidence import Finder
 from trainer.faults import QuestionsUnusable, TeacherFailed
 from trainer.journal import Journal
 from trainer.manifest import file_hash, is_current, text_hash, write_manifest
-from trainer.merge import weights_of
 from trainer.opening import opened_library
 from trainer.passage_questions import SHORTEST_PASSAGE, ask_about
 from trainer.question_checks import Dropped, distinct, fault, with_evidence
 from trainer.question_records import Practice, as_row, load_practice, of_row, write_practice
 from trainer.row_questions import row_questions
-from trainer.run_config import Run, base_path
+from trainer.run_config import Run
 from trainer.teachers import Writer, writer_of
 
 NAME = "questions.jsonl"
@@ -95,7 +95,7 @@ def _inputs(run: Run, sections: Sequence[SectionBlocks]) -> dict[str, Any]:
         "banks": [file_hash(bank) for bank in run.banks],
         "recorded": [file_hash(path) for path in run.questions.recorded],
         "teacher": teacher and teacher.model_dump(mode="json", exclude={"timeout", "retries"}),
-        "base": file_hash(weights_of(base_path(run))) if student else "",
+        "base": base_hash(run) if student else "",
         "passages": run.questions.passages,
         "rows": run.questions.rows,
         "shared": [run.corpus.shared_words, run.corpus.shared_characters],

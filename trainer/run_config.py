@@ -31,7 +31,6 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.models import resolve_model
 from index.errors import TebikiError
 from index.records import Language
 
@@ -267,7 +266,7 @@ def load_run(path: Path) -> Run:
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
-        Run.model_validate(values)
+        run = Run.model_validate(values)
     except OSError as error:
         raise RunInvalid(f"{path} can't be read ({error.strerror}); give the TOML file of a run.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -276,39 +275,27 @@ def load_run(path: Path) -> Run:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise RunInvalid(f"{path}: '{key}' can't be used ({first['msg']}); correct it there.") from error
-    folder = path.absolute().parent
-    run = _rooted(Run.model_validate(values), folder)
-    variants = tuple(one.model_copy(update={"base": _beside(one.base, folder)}) for one in run.study.variants)
-    changed: dict[str, object] = {
-        "base": _beside(run.base, folder),
-        "study": run.study.model_copy(update={"variants": variants}),
-    }
-    for stage in ("questions", "trajectories"):
-        settings: QuestionsSettings | TrajectoriesSettings = getattr(run, stage)
-        if settings.teacher is not None and settings.teacher.kind == "local":
-            teacher = settings.teacher.model_copy(update={"model": _beside(settings.teacher.model, folder)})
-            changed[stage] = settings.model_copy(update={"teacher": teacher})
-    return run.model_copy(update=changed)
-
-
-def _beside(base: str, folder: Path) -> str:
-    """A model as it is named, or the file or folder of that name where there is one beside the run's file."""
-    path = folder / Path(base).expanduser()
-    return str(path) if base and path.exists() else base
-
-
-def base_path(run: Run) -> Path:
-    """Where the base lies: a Hugging Face folder, or a GGUF file. Raises ModelUnreadable."""
-    folder = Path(run.base).expanduser()
-    return folder.absolute() if folder.is_dir() else resolve_model(run.base)
+    return _rooted(run, path.absolute().parent)
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def _rooted(settings: Settings, base: Path) -> Settings:
-    """The same settings with every path absolute, relative ones being relative to `base`."""
-    return settings.model_copy(update={name: _absolute(value, base) for name, value in settings})
+    """The same settings with every path absolute, relative ones being relative to `base`, models' names among them."""
+    changed = {name: _absolute(value, base) for name, value in settings}
+    match settings:
+        case Run() | Variant():
+            changed["base"] = _beside(settings.base, base)
+        case TeacherSettings(kind="local"):
+            changed["model"] = _beside(settings.model, base)
+    return settings.model_copy(update=changed)
+
+
+def _beside(model: str, folder: Path) -> str:
+    """A model as it is named, or the file or folder of that name where there is one in `folder`."""
+    path = folder / Path(model).expanduser()
+    return str(path) if model and path.exists() else model
 
 
 def _absolute(value: object, base: Path) -> object:

@@ -20,6 +20,7 @@ from agent import exam, option_support
 from agent.bank import load_bank
 from agent.prompts import FORMAT, parse_turn
 from index.errors import TebikiError
+from trainer.base_files import base_hash, base_path
 from trainer.contamination import copies, leaks
 from trainer.corpus import QuestionsLeaked
 from trainer.manifest import file_hash, is_current, is_first_process, write_manifest
@@ -27,7 +28,7 @@ from trainer.near_duplicates import Asked, as_asked, folded
 from trainer.opening import library_hash, opened_library
 from trainer.question_records import Practice, load_practice
 from trainer.reading_records import Passage, load_passages
-from trainer.run_config import OF_THE_MACHINE, Kind, Run, base_path
+from trainer.run_config import OF_THE_MACHINE, Kind, Run
 from trainer.trajectories import NAME as TRAJECTORIES
 from trainer.trajectories import Trajectory, read
 
@@ -57,7 +58,6 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     AdapterUnusable, TrainingFailed."""
     from trainer.bases import load_base
     from trainer.fitting import fit, precision
-    from trainer.merge import weights_of
 
     folder = run.out / "sft"
     talks, asked, passages = _talks(run), _asked(run), _passages(run)
@@ -70,9 +70,8 @@ def make_sft(run: Run, say: Callable[[str], None]) -> FitFigures | None:
     onto = run.out / "cpt" / "adapter" if run.sft.after_cpt and (run.out / "cpt" / "adapter").is_dir() else None
     if run.sft.after_cpt and onto is None:
         say(f"sft: there is no adapter in {run.out / 'cpt'}; it begins with the base itself (sft.after_cpt).")
-    base_file = weights_of(base_path(run))
     inputs = {
-        "base": file_hash(base_file) if base_file.is_file() else "",
+        "base": base_hash(run),
         "cpt": file_hash(onto / "adapter_model.safetensors") if onto else "",
         "library": _library(run) if asked else "",
         "data": {path.parent.name: file_hash(path) for path in _files(run) if path.is_file()},

@@ -27,11 +27,12 @@ from index.importing import import_manuals
 from index.library import Library
 from index.packs import Pack, load_pack
 from index.records import Language
+from trainer.base_files import model_path, weights_of
 from trainer.cluster import mapped
 from trainer.manifest import file_hash, text_hash, write_manifest
-from trainer.merge import format_of, merge_into, weights_of
+from trainer.merge import format_of, merge_into
 from trainer.opening import library_hash
-from trainer.run_config import Run, Variant, base_path
+from trainer.run_config import Run, Variant
 from trainer.sittings import Sat, sit
 from trainer.study_report import About, Sheet, by_hand, chosen_by_language, report
 
@@ -133,7 +134,7 @@ def _model(run: Run, variant: Variant, say: Callable[[str], None]) -> Path:
 
 def _base(run: Run, variant: Variant) -> Path:
     """Where a variant's base lies: a Hugging Face folder, or a GGUF file."""
-    return base_path(run.model_copy(update={"base": variant.base}) if variant.base else run)
+    return model_path(variant.base or run.base)
 
 
 def _tuned(variant: Variant) -> bool:

@@ -217,15 +217,15 @@ def writer_of(settings: TeacherSettings, base: str, seed: int) -> Iterator[Local
 @contextmanager
 def _as_gguf(model: str) -> Iterator[Path]:
     """A model as a GGUF; of a Hugging Face folder one is written in 8 bits, for this while."""
-    from agent.models import resolve_model
+    from trainer.base_files import model_path
 
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        yield resolve_model(model)
+    found = model_path(model)
+    if not found.is_dir():
+        yield found
         return
     from trainer.merge import merge_into
 
     with tempfile.TemporaryDirectory(prefix="tebiki-teacher-") as beside:
-        path = Path(beside) / f"{folder.name}.gguf"
-        merge_into(path, folder, None, "q8_0", {})
+        path = Path(beside) / f"{found.name}.gguf"
+        merge_into(path, found, None, "q8_0", {})
         yield path

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.prompts import FORMAT
+from trainer.base_files import base_hash
 from trainer.cluster import mapped
 from trainer.evidence import Finder
 from trainer.faults import TeacherFailed
 from trainer.journal import Journal
 from trainer.manifest import file_hash, is_current, write_manifest
-from trainer.merge import weights_of
 from trainer.opening import library_hash, opened_library, token_counter
 from trainer.public_sets import chat, fireact, opseval
 from trainer.run_config import Run
@@ -99,11 +99,10 @@ def _inputs(run: Run) -> dict[str, Any]:
     settings = run.trajectories
     with opened_library(run) as library:
         text = library_hash(library)
-    base = weights_of(Path(run.base))
     return {
         "library": text,
         "glossaries": [file_hash(path) for path in run.glossaries],
-        "base": file_hash(base) if base.is_file() else run.base,
+        "base": base_hash(run),
         "tasks": [file_hash(path) for path in settings.tasks],
         "public": [file_hash(path) for path in (*settings.fireact, *settings.opseval, *settings.chat)],
         "teacher": settings.teacher.model_dump(mode="json", exclude={"timeout", "retries"}),
