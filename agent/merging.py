@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -261,13 +261,19 @@ def _merged(
         heads = "attention.head_count" if ".attn_q." in tensor.name else "attention.head_count_kv"
         added = permuted(added, _figure(reader, architecture, heads))
     kind = _kind(tuple(int(size) for size in reversed(tensor.shape)), storage)
+    pieces, at = [], 0
+    for weight in dequantised(tensor):
+        pieces.append(_stored(weight if added is None else weight + added[at : at + len(weight)], kind))
+        at += len(weight)
+    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+
+
+def dequantised(tensor: ReaderTensor) -> Iterator[Floats]:
+    """A tensor in float32, some rows at a time; a vector whole."""
     rows = len(tensor.data)
     step = max(1, AT_ONCE // int(tensor.shape[0])) if len(tensor.shape) > 1 else rows
-    pieces = []
     for at in range(0, rows, step):
-        weight = quants.dequantize(tensor.data[at : at + step], tensor.tensor_type).astype(np.float32, copy=False)
-        pieces.append(_stored(weight if added is None else weight + added[at : at + step], kind))
-    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+        yield quants.dequantize(tensor.data[at : at + step], tensor.tensor_type).astype(np.float32, copy=False)
 
 
 def permuted(rows: Floats, heads: int) -> Floats:

@@ -29,10 +29,10 @@ BASES = {"starter": "starter", "gemma": str(GEMMA)}
 
 PEER = """
 import sys
+from pathlib import Path
 from peft import PeftModel
 from trainer.bases import load_base
 base, adapter, out = sys.argv[1:]
-from pathlib import Path
 PeftModel.from_pretrained(load_base(Path(base)).model, adapter).merge_and_unload().half().save_pretrained(out)
 """
 

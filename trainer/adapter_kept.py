@@ -8,26 +8,24 @@ beside the weights. The KL of `trainer.parity` sees that something is lost, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-from gguf import GGUFReader, ReaderTensor, quants
-from numpy.typing import NDArray
+from gguf import GGUFReader, ReaderTensor
 
-Floats = NDArray[np.float32]
-AT_ONCE = 1 << 22
-"""Weights that are in float32 at one time, of each file: 16 MiB."""
+from agent.merging import dequantised
 
 
 def changed(base: Path, merged: Path) -> frozenset[str]:
     """The weights of `base` that are others in `merged`, by their GGUF names."""
     before, after = _weights(base), _weights(merged)
-    return frozenset(
-        name
-        for name in before.keys() & after.keys()
-        if any(not np.array_equal(old, new) for old, new in zip(_parts(before[name]), _parts(after[name]), strict=True))
-    )
+    found = set()
+    for name in before.keys() & after.keys():
+        parts = zip(dequantised(before[name]), dequantised(after[name]), strict=True)
+        if any(not np.array_equal(old, new) for old, new in parts):
+            found.add(name)
+    return frozenset(found)
 
 
 def kept(base: Path, merged: Path, form: Path, names: Collection[str]) -> float:
@@ -36,7 +34,7 @@ def kept(base: Path, merged: Path, form: Path, names: Collection[str]) -> float:
     before, after, stored = _weights(base), _weights(merged), _weights(form)
     there = held = 0.0
     for name in names:
-        for old, new, now in zip(_parts(before[name]), _parts(after[name]), _parts(stored[name]), strict=True):
+        for old, new, now in zip(*(dequantised(of[name]) for of in (before, after, stored)), strict=True):
             change = new - old
             there += float(np.vdot(change, change))
             held += float(np.vdot(change, now - old))
@@ -44,11 +42,4 @@ def kept(base: Path, merged: Path, form: Path, names: Collection[str]) -> float:
 
 
 def _weights(path: Path) -> dict[str, ReaderTensor]:
-    return {tensor.name: tensor for tensor in GGUFReader(str(path)).tensors if len(tensor.shape) > 1}
-
-
-def _parts(tensor: ReaderTensor) -> Iterator[Floats]:
-    """A weight's rows in float32, so many at a time."""
-    rows = max(1, AT_ONCE // int(tensor.shape[0]))
-    for at in range(0, len(tensor.data), rows):
-        yield np.asarray(quants.dequantize(tensor.data[at : at + rows], tensor.tensor_type), dtype=np.float32)
+    return {tensor.name: tensor for tensor in GGUFReader(str(path)).tensors}

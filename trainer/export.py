@@ -283,7 +283,7 @@ def lost_change(figures: ExportFigures) -> str:
         return ""
     return (
         f"export: {shipped.form} holds {shipped.kept:.0%} of what the adapter changed, for the base comes in so few "
-        "bits itself: its limits hold, but q8_0 holds all of it."
+        "bits itself; its limits hold, but the table tells which form holds more."
     )
 
 
