@@ -56,6 +56,10 @@ def make_command(
 ) -> None:
     """Merge the packs' adapters with those of their bases that are on this machine; nothing is done twice."""
     settings, folders = settings_and_folders(None, data)
+    known = [one.id for one in adapters(folders)]
+    if unknown := next((one for one in only or () if one not in known), None):
+        mend = f"give one of {', '.join(known)}" if known else "install a pack that ships one"
+        raise TunedModelNotMade(f"No pack has an adapter {unknown}: {mend}.")
     done = list(_made(folders, [*(base or ()), *base_files(settings)], only, _teller(progress_json=progress_json)))
     if as_json:
         print_json([asdict(row) for row in done])

@@ -116,6 +116,12 @@ def test_what_waits_for_its_base_is_no_failure_unless_it_was_asked_for(tebiki: T
         assert "needs the model tiny.gguf" in asked.reason
 
 
+def test_an_adapter_that_no_pack_has_is_named_with_those_there_are(tebiki: Tebiki, small: Folders) -> None:
+    ended = tebiki("models", "make", "--data", small.data, "--only", "demo/large")
+    assert ended.status == 1
+    assert "No pack has an adapter demo/large: give one of demo/small." in ended.reason
+
+
 def test_a_model_whose_pack_withdrew_it_goes_though_nothing_is_to_be_made(small: Folders) -> None:
     make_in_child(small, (), adapters(small))
     assert list(small.models.glob("demo.small.*.gguf"))
